@@ -1,0 +1,1 @@
+export type { BlobInfo, ContentIngester, ContentManager, ContentReader, ContentStore, ContentWriter, Expected } from './content-store.ts';

@@ -1,0 +1,1 @@
+export type { Collection, MetadataStore } from './metadata-store.ts';

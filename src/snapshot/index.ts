@@ -1,0 +1,1 @@
+export type { Mount, SnapshotInfo, SnapshotKind, Snapshotter, Usage } from './snapshotter.ts';

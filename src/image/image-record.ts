@@ -1,0 +1,34 @@
+import type { ChainID, Descriptor, Digest, DiffID, ImageConfig } from '../oci/index.ts';
+
+/** An image in the store, for one platform. Its ID is the digest of its config. */
+export interface ImageRecord {
+  readonly id: Digest;
+  /** The platform's manifest; its bytes are in the content store as received or as made here. */
+  readonly manifest: Descriptor;
+  /** RFC 3339: when it came into this store. */
+  readonly storedAt: string;
+  /** Unpacked size of all layers, bytes. */
+  readonly sizeBytes: number;
+  /** Unpacked size of each layer, bottom first. */
+  readonly layerSizes: readonly number[];
+}
+
+/** What a name points to. `target` is what the registry's tag pointed to (an index, perhaps). */
+export interface ReferenceRecord {
+  readonly imageId: Digest;
+  readonly target: Descriptor;
+  readonly taggedAt: string;
+}
+
+/** An image with its documents read. */
+export interface Image extends ImageRecord {
+  readonly config: ImageConfig;
+  readonly layers: readonly ImageLayer[];
+}
+
+export interface ImageLayer {
+  readonly diffId: DiffID;
+  readonly chainId: ChainID;
+  /** The layer as the manifest lists it. */
+  readonly blob: Descriptor;
+}

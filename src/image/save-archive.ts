@@ -1,0 +1,90 @@
+import { PassThrough, type Readable } from 'node:stream';
+import { once } from 'node:events';
+import { TarWriter, type TarHeader } from '../archive/index.ts';
+import type { ContentReader } from '../content/index.ts';
+import { MEDIA, familiarReference, type Descriptor, type Digest, type Reference } from '../oci/index.ts';
+import type { Image } from './image-record.ts';
+
+export interface ImageToSave {
+  readonly image: Image;
+  readonly references: readonly Reference[];
+}
+
+const EPOCH = { sec: 0, nsec: 0 };
+
+function fileHeader(name: string, size: number): TarHeader {
+  return { name, type: 'file', mode: 0o644, uid: 0, gid: 0, size, mtime: EPOCH };
+}
+
+function blobPath(digest: Digest): string {
+  return `blobs/${digest.replace(':', '/')}`;
+}
+
+/**
+ * Streams images as one tar that is at once a docker-archive (manifest.json) and an OCI layout, as Docker since 25 writes.
+ * Blobs are the stored bytes, each once. The receiver destroys the stream to cancel.
+ */
+export function writeImageArchive(content: ContentReader, images: readonly ImageToSave[]): Readable {
+  const stream = new PassThrough({ highWaterMark: 1 << 20 });
+  const writer = new TarWriter(async (chunk) => {
+    if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+    if (stream.destroyed) throw new Error('the reader of the archive has gone');
+  });
+  void writeAll(writer, content, images).then(
+    () => stream.end(),
+    (error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
+  return stream;
+}
+
+async function writeAll(writer: TarWriter, content: ContentReader, images: readonly ImageToSave[]): Promise<void> {
+  const blobs = new Map<Digest, Descriptor>();
+  const configs = new Map<Digest, Digest>();
+  for (const { image } of images) {
+    blobs.set(image.manifest.digest, image.manifest);
+    configs.set(image.id, image.id);
+    for (const layer of image.layers) blobs.set(layer.blob.digest, layer.blob);
+  }
+  const digests = [...new Set([...blobs.keys(), ...configs.keys()])].sort();
+  for (const directory of ['blobs/', 'blobs/sha256/'])
+    await writer.add({ name: directory, type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: EPOCH });
+  for (const digest of digests) {
+    const info = await content.info(digest);
+    await writer.add(fileHeader(blobPath(digest), info?.size ?? 0), await content.open(digest));
+  }
+  await addJson(writer, 'index.json', indexOf(images));
+  await addJson(writer, 'manifest.json', images.map(dockerEntry));
+  await addJson(writer, 'oci-layout', { imageLayoutVersion: '1.0.0' });
+  await writer.end();
+}
+
+async function addJson(writer: TarWriter, name: string, value: unknown): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(value));
+  await writer.add(fileHeader(name, bytes.length), bytes);
+}
+
+function dockerEntry({ image, references }: ImageToSave): object {
+  return {
+    Config: blobPath(image.id),
+    RepoTags: references.length > 0 ? references.map(familiarReference) : null,
+    Layers: image.layers.map((layer) => blobPath(layer.blob.digest)),
+  };
+}
+
+/** One descriptor a name, since an annotation holds one. */
+function indexOf(images: readonly ImageToSave[]): object {
+  const manifests = images.flatMap(({ image, references }) => {
+    const { os, architecture, variant } = image.config;
+    const platform = { architecture, os, ...(variant === undefined ? {} : { variant }) };
+    const plain = { ...image.manifest, platform };
+    if (references.length === 0) return [plain];
+    return references.map((reference) => ({
+      ...plain,
+      annotations: {
+        'io.containerd.image.name': `${reference.domain}/${reference.path}:${reference.tag ?? 'latest'}`,
+        'org.opencontainers.image.ref.name': reference.tag ?? 'latest',
+      },
+    }));
+  });
+  return { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests };
+}

@@ -5,7 +5,7 @@ import { LadingError } from '../../errors/index.ts';
  * `many` consumes any number, `dirs` consumes nothing or everything up to and including some "/".
  */
 type State =
-  | { readonly kind: 'one' | 'many'; readonly accepts: (ch: string) => boolean }
+  | { readonly kind: 'one' | 'many'; readonly accepts: (ch: string) => boolean; readonly literal?: string }
   | { readonly kind: 'dirs' }
   | { readonly kind: 'inDirs' };
 
@@ -26,9 +26,27 @@ const anything = (): boolean => true;
  */
 export function compileGlob(pattern: string, options: { doubleStar?: boolean } = {}): Glob {
   const states = compile(Array.from(pattern), options.doubleStar ?? false, pattern);
+  const { prefix, suffix, exact } = literalEnds(states);
   return {
-    matches: (path) => run(states, path).has(states.length),
+    matches: (path) => {
+      // Most paths differ from most patterns in their ends: no automaton needed to see it.
+      if (!path.startsWith(prefix) || !path.endsWith(suffix)) return false;
+      return exact ? path === prefix : run(states, path).has(states.length);
+    },
     mayMatchWithPrefix: (prefix) => run(states, prefix).size > 0,
+  };
+}
+
+/** The literal characters every match starts and ends with. */
+function literalEnds(states: readonly State[]): { prefix: string; suffix: string; exact: boolean } {
+  const literals = states.map((state) => (state.kind === 'one' ? state.literal : undefined));
+  const first = literals.indexOf(undefined);
+  const last = literals.lastIndexOf(undefined);
+  const exact = first < 0;
+  return {
+    prefix: literals.slice(0, exact ? undefined : first).join(''),
+    suffix: literals.slice(last + 1).join(''),
+    exact,
   };
 }
 
@@ -52,7 +70,7 @@ function compile(chars: readonly string[], doubleStar: boolean, pattern: string)
       at = parsed.next;
     } else {
       const literal = unescape(chars, at, pattern);
-      states.push({ kind: 'one', accepts: (other) => other === literal.ch });
+      states.push({ kind: 'one', accepts: (other) => other === literal.ch, literal: literal.ch });
       at = literal.next;
     }
   }

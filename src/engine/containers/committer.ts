@@ -1,0 +1,154 @@
+import { writeLayerFromUpper } from '../../archive/index.ts';
+import type { ContentStore } from '../../content/index.ts';
+import { unlink } from 'node:fs/promises';
+import type { Image, ImageStore, LayerBlobs, Unpacker } from '../../image/index.ts';
+import { descriptorOf, putConfig, putManifest } from '../../image/index.ts';
+import {
+  MEDIA,
+  parseReference,
+  withDefaultTag,
+  type Digest,
+  type ImageConfig,
+  type RunConfig,
+} from '../../oci/index.ts';
+import type { Snapshotter } from '../../snapshot/index.ts';
+import type { EventBus } from '../events.ts';
+import { applyChanges } from '../config-changes.ts';
+import type { Leases } from '../leases.ts';
+import { programOf, snapshotKeyOf, type ContainerRecord } from './container-record.ts';
+
+export interface CommitOptions {
+  readonly repo?: string;
+  readonly tag?: string;
+  readonly comment?: string;
+  readonly author?: string;
+  readonly changes: readonly string[];
+  readonly pause: boolean;
+  readonly config?: RunConfig;
+}
+
+export interface CommitterDependencies {
+  readonly content: ContentStore;
+  readonly snapshotter: Snapshotter;
+  readonly images: ImageStore;
+  readonly layerBlobs: LayerBlobs;
+  readonly unpacker: Unpacker;
+  readonly events: EventBus;
+  readonly leases: Leases;
+}
+
+/** Makes an image from a container: its writable layer becomes one more layer, its configuration the image's. */
+export class Committer {
+  readonly #d: CommitterDependencies;
+
+  constructor(dependencies: CommitterDependencies) {
+    this.#d = dependencies;
+  }
+
+  async commit(record: ContainerRecord, options: CommitOptions): Promise<Digest> {
+    const { content, snapshotter, images, layerBlobs, unpacker, events, leases } = this.#d;
+    await using lease = leases.take();
+    const base = await images.open(images.resolve(record.imageId).record);
+    const path = await content.stagingPath();
+    const layer = await writeLayerFromUpper(await snapshotter.upperDirOf(snapshotKeyOf(record.id)), { path }, {}).catch(
+      async (error: unknown) => {
+        await unlink(path).catch(() => undefined);
+        throw error;
+      },
+    );
+    lease.addDigest(layer.diffId as string as Digest);
+    const blob = descriptorOf(
+      MEDIA.ociLayer,
+      await content.adopt(path, { digest: layer.diffId as string as Digest, size: layer.size }),
+    );
+    const chainId = await unpacker.unpack(record.parent, layer.diffId, blob);
+    lease.addSnapshot(chainId);
+    layerBlobs.remember(layer.diffId, blob);
+    const configDescriptor = await putConfig(content, configOf(base, record, options, layer.diffId));
+    lease.addDigest(configDescriptor.digest);
+    const manifest = await putManifest(content, configDescriptor, [
+      ...base.layers.map((existing) => existing.blob),
+      blob,
+    ]);
+    const layerSize = await unpacker.sizeOf(chainId);
+    const image = {
+      id: configDescriptor.digest,
+      manifest,
+      storedAt: new Date().toISOString(),
+      sizeBytes: base.sizeBytes + layerSize,
+      layerSizes: [...base.layerSizes, layerSize],
+    };
+    const name = options.repo
+      ? withDefaultTag(parseReference(options.tag ? `${options.repo}:${options.tag}` : options.repo))
+      : undefined;
+    images.put(image, name ? [{ reference: name, target: manifest }] : []);
+    events.publish('container', 'commit', record.id, { image: record.image, name: record.name, imageID: image.id });
+    return image.id;
+  }
+}
+
+function configOf(
+  base: Image,
+  record: ContainerRecord,
+  options: CommitOptions,
+  diffId: ImageConfig['rootfs']['diff_ids'][number],
+): ImageConfig {
+  const created = new Date().toISOString();
+  const author = options.author ?? '';
+  return {
+    architecture: base.config.architecture,
+    os: base.config.os,
+    ...(base.config.variant === undefined ? {} : { variant: base.config.variant }),
+    created,
+    ...(author === '' ? {} : { author }),
+    config: applyChanges({ ...runConfigOf(record), ...options.config }, options.changes),
+    rootfs: { type: 'layers', diff_ids: [...base.config.rootfs.diff_ids, diffId] },
+    history: [
+      ...base.config.history,
+      {
+        created,
+        created_by: programOf(record.config).join(' '),
+        ...(author === '' ? {} : { author }),
+        ...(options.comment ? { comment: options.comment } : {}),
+      },
+    ],
+  };
+}
+
+/** The part of a container's configuration that belongs to an image. */
+function runConfigOf(record: ContainerRecord): RunConfig {
+  const {
+    User,
+    ExposedPorts,
+    Env,
+    Entrypoint,
+    Cmd,
+    Volumes,
+    WorkingDir,
+    Labels,
+    StopSignal,
+    Healthcheck,
+    OnBuild,
+    Shell,
+  } = record.config;
+  const config = {
+    User,
+    ExposedPorts,
+    Env,
+    Entrypoint,
+    Cmd,
+    Volumes,
+    WorkingDir,
+    Labels,
+    StopSignal,
+    Healthcheck,
+    OnBuild,
+    Shell,
+  };
+  const empty = (value: unknown): boolean =>
+    value === undefined ||
+    value === null ||
+    value === '' ||
+    (typeof value === 'object' && Object.keys(value).length === 0);
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => !empty(value))) as RunConfig;
+}

@@ -1,0 +1,221 @@
+import { writeFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LadingError } from '../../errors/index.ts';
+import type { Endpoint, EndpointRequest, NetworkManager, PortBinding } from '../../network/index.ts';
+import type { ContainerMount, Namespace } from '../../runtime/index.ts';
+import type { EndpointInfo, PortMapping } from '../types.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { hostnameOf } from './container-spec.ts';
+import type { ContainerTable } from './container-table.ts';
+
+export interface AttachedNetwork {
+  readonly namespace: Namespace;
+  /** /etc/resolv.conf, /etc/hosts and /etc/hostname. */
+  readonly files: readonly ContainerMount[];
+}
+
+const NAMES_OF_DEFAULT = ['', 'default', 'bridge'];
+
+/** Joins containers to networks by Docker's `NetworkMode` and writes the three files every container gets. */
+export class ContainerNetworking {
+  readonly #networks: NetworkManager;
+  readonly #table: ContainerTable;
+
+  constructor(networks: NetworkManager, table: ContainerTable) {
+    this.#networks = networks;
+    this.#table = table;
+  }
+
+  /** Takes a namespace and the addresses; what it took is in the record. The caller saves it, and calls `release` on any failure. */
+  async attach(record: ContainerRecord, _rootfs: string, stateDir: string): Promise<AttachedNetwork> {
+    const mode = record.hostConfig.NetworkMode ?? 'default';
+    if (mode.startsWith('container:')) return this.#join(mode.slice('container:'.length), stateDir, record);
+    if (mode === 'host') return { namespace: 'host', files: this.#files(record, stateDir, []) };
+    const path = await this.#networks.createNetns(record.id);
+    if (mode === 'none') return { namespace: { path }, files: this.#files(record, stateDir, []) };
+    const requests = this.#requests(record);
+    const endpoints: Endpoint[] = [];
+    for (const request of requests) endpoints.push(await this.#networks.connect(path, request));
+    this.#note(record, endpoints, requests);
+    return { namespace: { path }, files: this.#files(record, stateDir, requests) };
+  }
+
+  #join(ref: string, stateDir: string, record: ContainerRecord): AttachedNetwork {
+    const other = this.#table.find(ref);
+    if (other.id === record.id) throw new LadingError('invalid_argument', 'cannot join own network namespace');
+    if (other.status !== 'running')
+      throw new LadingError('conflict', `cannot join network of a non running container: ${other.id}`);
+    const otherDir = join(stateDir, '..', other.id);
+    return {
+      namespace: { path: `/proc/${other.pid}/ns/net` },
+      files: ['resolv.conf', 'hosts', 'hostname'].map((name) => fileMount(join(otherDir, name), name)),
+    };
+  }
+
+  /** One request a network: the one of NetworkMode first, then those of EndpointsConfig. Ports go with the first. */
+  #requests(record: ContainerRecord): EndpointRequest[] {
+    const mode = record.hostConfig.NetworkMode ?? 'default';
+    const main = NAMES_OF_DEFAULT.includes(mode) ? 'bridge' : mode;
+    const configs = record.endpointConfigs;
+    const names = [
+      main,
+      ...Object.keys(configs).filter(
+        (name) => name !== main && !(main === 'bridge' && NAMES_OF_DEFAULT.includes(name)),
+      ),
+    ];
+    return names.map((name, i) => {
+      const config = configs[name] ?? (i === 0 ? configs['default'] : undefined) ?? {};
+      const address = config.IPAMConfig?.IPv4Address;
+      return {
+        networkId: this.#networks.get(name).id,
+        containerId: record.id,
+        containerName: record.name,
+        hostname: hostnameOf(record),
+        aliases: [...(config.Aliases ?? []), record.id.slice(0, 12)],
+        ...(address ? { ipAddress: address } : {}),
+        ports: i === 0 ? requestedPorts(record) : [],
+        dns: [...(record.hostConfig.Dns ?? [])],
+        dnsSearch: [...(record.hostConfig.DnsSearch ?? [])],
+        dnsOptions: [...(record.hostConfig.DnsOptions ?? [])],
+      };
+    });
+  }
+
+  #note(record: ContainerRecord, endpoints: readonly Endpoint[], requests: readonly EndpointRequest[]): void {
+    record.endpoints = endpoints.map((endpoint, i) => this.#endpointInfo(endpoint, requests[i]?.aliases ?? []));
+    record.ports = portsOf(
+      record,
+      endpoints.flatMap((endpoint) => endpoint.ports),
+    );
+  }
+
+  #endpointInfo(endpoint: Endpoint, aliases: readonly string[]): EndpointInfo {
+    const { networkId, endpointId, ipAddress, prefixLength, gateway, macAddress } = endpoint;
+    const networkName = this.#networks.get(networkId).name;
+    return { networkId, networkName, endpointId, ipAddress, prefixLength, gateway, macAddress, aliases };
+  }
+
+  /** Connects a running container to one more network. */
+  async connect(
+    record: ContainerRecord,
+    network: string,
+    aliases: readonly string[],
+    ipAddress: string | undefined,
+  ): Promise<void> {
+    const request: EndpointRequest = {
+      networkId: this.#networks.get(network).id,
+      containerId: record.id,
+      containerName: record.name,
+      hostname: hostnameOf(record),
+      aliases: [...aliases, record.id.slice(0, 12)],
+      ...(ipAddress ? { ipAddress } : {}),
+      ports: [],
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+    };
+    const endpoint = await this.#networks.connect(`/proc/${record.pid}/ns/net`, request);
+    record.endpoints = [...record.endpoints, this.#endpointInfo(endpoint, request.aliases)];
+  }
+
+  async disconnect(record: ContainerRecord, networkId: string): Promise<void> {
+    await this.#networks.disconnect(record.id, networkId);
+    record.endpoints = record.endpoints.filter((endpoint) => endpoint.networkId !== networkId);
+  }
+
+  /** Idempotent. */
+  async release(record: ContainerRecord): Promise<void> {
+    await this.#networks.disconnect(record.id);
+    await this.#networks.removeNetns(record.id);
+    record.endpoints = record.endpoints.map((endpoint) => ({
+      ...endpoint,
+      ipAddress: '',
+      gateway: '',
+      macAddress: '',
+      prefixLength: 0,
+    }));
+    record.ports = {};
+  }
+
+  /** After a daemon restart, for a container that lived on: names, resolver sockets, held ports and rules. */
+  async restore(record: ContainerRecord): Promise<void> {
+    await this.#networks.restore([{ containerId: record.id, netnsPath: `/proc/${record.pid}/ns/net` }]);
+  }
+
+  #files(record: ContainerRecord, stateDir: string, requests: readonly EndpointRequest[]): ContainerMount[] {
+    mkdirSync(stateDir, { recursive: true, mode: 0o711 });
+    const extra = (record.hostConfig.ExtraHosts ?? []).map(extraHost);
+    const contents: Record<string, string> = {
+      'resolv.conf': this.#networks.resolvConf(requests, {
+        dns: record.hostConfig.Dns ?? [],
+        dnsSearch: record.hostConfig.DnsSearch ?? [],
+        dnsOptions: record.hostConfig.DnsOptions ?? [],
+      }),
+      hosts: this.#networks.hostsFile({
+        hostname: hostnameOf(record),
+        ...(record.config.Domainname ? { domainname: record.config.Domainname } : {}),
+        addresses: record.endpoints.map((endpoint) => endpoint.ipAddress).filter((address) => address !== ''),
+        extraHosts: extra,
+        gateway: record.endpoints[0]?.gateway ?? '',
+      }),
+      hostname: `${hostnameOf(record)}\n`,
+    };
+    return Object.entries(contents).map(([name, text]) => {
+      const path = join(stateDir, name);
+      writeFileSync(path, text, { mode: 0o644 });
+      return fileMount(path, name);
+    });
+  }
+}
+
+function fileMount(source: string, name: string): ContainerMount {
+  return { type: 'bind', source, target: `/etc/${name}`, options: ['rbind', 'rprivate', 'rw'] };
+}
+
+function extraHost(text: string): { host: string; ip: string } {
+  const at = text.search(/[:=]/);
+  if (at <= 0) throw new LadingError('invalid_argument', `invalid extra host: "${text}"`, { hint: 'use name:address' });
+  return { host: text.slice(0, at), ip: text.slice(at + 1) };
+}
+
+/** "80/tcp" of the configuration, with -P every exposed port as well. @throws invalid_argument */
+function requestedPorts(record: ContainerRecord): PortBinding[] {
+  const ports: PortBinding[] = [];
+  const bindings = record.hostConfig.PortBindings ?? {};
+  for (const [key, hosts] of Object.entries(bindings))
+    for (const host of hosts?.length ? hosts : [{} as PortMapping]) ports.push(...expandPorts(key, host));
+  if (record.hostConfig.PublishAllPorts)
+    for (const key of Object.keys(record.config.ExposedPorts ?? {}))
+      if (!(key in bindings)) ports.push(...expandPorts(key, {}));
+  return ports;
+}
+
+function expandPorts(key: string, host: PortMapping): PortBinding[] {
+  const [port = '', protocol = 'tcp'] = key.split('/');
+  if (protocol !== 'tcp' && protocol !== 'udp')
+    throw new LadingError('not_implemented', `publish port "${key}": protocol ${protocol} is not supported`, {
+      hint: 'use tcp or udp',
+    });
+  const containerPort = parsePort(port, key);
+  const range = (host.HostPort ?? '').split('-');
+  const hostPort = range[0] ? parsePort(range[0], key) : 0;
+  return [{ containerPort, protocol, hostIp: host.HostIp ?? '', hostPort }];
+}
+
+function parsePort(text: string, key: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535)
+    throw new LadingError('invalid_argument', `invalid port specification: "${key}"`);
+  return port;
+}
+
+/** Docker's `NetworkSettings.Ports`: exposed ports too, with null. */
+function portsOf(record: ContainerRecord, bound: readonly PortBinding[]): ContainerRecord['ports'] {
+  const ports: ContainerRecord['ports'] = {};
+  for (const key of Object.keys(record.config.ExposedPorts ?? {})) ports[key.includes('/') ? key : `${key}/tcp`] = null;
+  for (const port of bound) {
+    const key = `${port.containerPort}/${port.protocol}`;
+    ports[key] = [...(ports[key] ?? []), { HostIp: port.hostIp || '0.0.0.0', HostPort: String(port.hostPort) }];
+  }
+  return ports;
+}

@@ -1,0 +1,278 @@
+import type { Readable } from 'node:stream';
+import type { ContentStore } from '../../content/index.ts';
+import { LadingError } from '../../errors/index.ts';
+import { writeImageArchive, type Image, type ImageStore, type ImageToSave } from '../../image/index.ts';
+import {
+  familiarReference,
+  familiarRepository,
+  formatReference,
+  parseReference,
+  repositoryOf,
+  withDefaultTag,
+  type Digest,
+  type Platform,
+  type Reference,
+} from '../../oci/index.ts';
+import type { EventBus } from '../events.ts';
+import { matchesLabels, matchesUntil } from '../filters.ts';
+import type { Credentials, Filters, ImageEngine, ImageHistory, ImageView, OnProgress } from '../types.ts';
+import { historyOf } from './history.ts';
+import type { ImageImporter, ImportOptions } from './image-importer.ts';
+import type { ImageLoader } from './image-loader.ts';
+import type { ImagePuller } from './image-puller.ts';
+import type { ImagePusher } from './image-pusher.ts';
+
+export interface ImageEngineDependencies {
+  readonly content: ContentStore;
+  readonly images: ImageStore;
+  readonly puller: ImagePuller;
+  readonly pusher: ImagePusher;
+  readonly loader: ImageLoader;
+  readonly importer: ImageImporter;
+  readonly events: EventBus;
+  /** Containers that stand on an image, running or not. */
+  readonly containersOf: (imageId: string) => { id: string; running: boolean }[];
+  /** Asks for a garbage collection; returns the bytes it freed. */
+  readonly collect: () => Promise<number>;
+}
+
+type Removal = { Untagged: string } | { Deleted: string };
+
+/** Use cases of images. */
+export class LocalImages implements ImageEngine {
+  readonly #d: ImageEngineDependencies;
+
+  constructor(dependencies: ImageEngineDependencies) {
+    this.#d = dependencies;
+  }
+
+  async list(): Promise<ImageView[]> {
+    const { images } = this.#d;
+    const names = images.namesByImage();
+    const views: ImageView[] = [];
+    for (const record of images.records())
+      views.push(this.#view(await images.open(record), names.get(record.id) ?? []));
+    return views.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  }
+
+  async get(ref: string): Promise<ImageView> {
+    const { images } = this.#d;
+    const { record } = images.resolve(ref);
+    return this.#view(await images.open(record), images.namesByImage().get(record.id) ?? []);
+  }
+
+  #view(image: Image, names: { name: string; record: { target: { digest: string }; taggedAt: string } }[]): ImageView {
+    const { config } = image;
+    const parsed = names.map(({ name, record }) => ({ reference: parseReference(name), record }));
+    const tagged = parsed.filter(({ reference }) => reference.tag !== undefined);
+    const byDigest = parsed.filter(({ reference }) => reference.digest !== undefined && reference.tag === undefined);
+    return {
+      id: image.id,
+      repoTags: tagged.map(({ reference }) => familiarReference(reference)).sort(),
+      repoDigests: byDigest.map(({ reference }) => `${familiarRepository(reference)}@${reference.digest}`).sort(),
+      createdAt: config.created ?? '0001-01-01T00:00:00Z',
+      sizeBytes: image.sizeBytes,
+      author: config.author ?? '',
+      architecture: config.architecture,
+      ...(config.variant === undefined ? {} : { variant: config.variant }),
+      os: config.os,
+      config: config.config,
+      diffIds: config.rootfs.diff_ids,
+      labels: config.config.Labels ?? {},
+      containers: this.#d.containersOf(image.id).length,
+      dangling: tagged.length === 0,
+      lastTaggedAt:
+        tagged
+          .map(({ record }) => record.taggedAt)
+          .sort()
+          .at(-1) ?? '0001-01-01T00:00:00Z',
+    };
+  }
+
+  async history(ref: string): Promise<ImageHistory[]> {
+    const { images } = this.#d;
+    const { record } = images.resolve(ref);
+    const names = images.namesByImage().get(record.id) ?? [];
+    const tags = names.map(({ name }) => parseReference(name)).filter((reference) => reference.tag !== undefined);
+    return historyOf(await images.open(record), tags.map(familiarReference));
+  }
+
+  pull(
+    ref: string,
+    options: { platform?: Platform; credentials?: Credentials; onProgress: OnProgress; signal?: AbortSignal },
+  ): Promise<string> {
+    return this.#d.puller.pull(withDefaultTag(parseReference(ref)), options).then((image) => image.id);
+  }
+
+  async push(
+    ref: string,
+    options: { credentials?: Credentials; onProgress: OnProgress; signal?: AbortSignal },
+  ): Promise<void> {
+    const reference = parseReference(ref);
+    const references =
+      reference.tag === undefined && reference.digest === undefined ? this.#tagsOf(reference) : [reference];
+    for (const one of references) await this.#d.pusher.push(one, options);
+  }
+
+  /** A push without a tag means `latest`; Docker's `--all-tags` sends the bare name. */
+  #tagsOf(reference: Reference): Reference[] {
+    const prefix = `${repositoryOf(reference)}:`;
+    const tags = this.#d.images
+      .references()
+      .filter(({ name }) => name.startsWith(prefix))
+      .map(({ name }) => parseReference(name));
+    if (tags.length === 0)
+      throw new LadingError(
+        'not_found',
+        `An image does not exist locally with the tag: ${familiarRepository(reference)}`,
+        { hint: 'see lading images' },
+      );
+    return tags;
+  }
+
+  async tag(ref: string, target: string): Promise<void> {
+    const { images, events } = this.#d;
+    const { record } = images.resolve(ref);
+    const reference = withDefaultTag(parseReference(target));
+    if (reference.digest !== undefined)
+      throw new LadingError('invalid_argument', 'refusing to create a tag with a digest reference');
+    images.tag(reference, record.id, record.manifest);
+    events.publish('image', 'tag', record.id, { name: familiarReference(reference) });
+  }
+
+  async remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<Removal[]> {
+    const { images } = this.#d;
+    const { record, reference } = images.resolve(ref);
+    const names = (images.namesByImage().get(record.id) ?? []).map(({ name }) => name);
+    if (reference === undefined) return this.#removeById(ref, record.id, names, options.force);
+    const asked =
+      names.find((name) => name === formatReference(reference)) ??
+      names.find((name) => matchesDigestName(name, reference));
+    const removed: Removal[] = [];
+    const tagsLeft = names.filter((name) => name !== asked && parseReference(name).tag !== undefined);
+    if (tagsLeft.length === 0) this.#refuseUsed(ref, record.id, options.force);
+    if (asked !== undefined) removed.push(...this.#untag(record.id, [asked]));
+    const orphans = names.filter(
+      (name) => name !== asked && parseReference(name).tag === undefined && belongsToNoTag(name, tagsLeft),
+    );
+    removed.push(...this.#untag(record.id, orphans));
+    if (names.length > removed.length) return removed;
+    return [...removed, ...(await this.#delete(record.id))];
+  }
+
+  async #removeById(ref: string, id: Digest, names: string[], force: boolean): Promise<Removal[]> {
+    const repositories = new Set(names.map((name) => repositoryOf(parseReference(name))));
+    if (repositories.size > 1 && !force)
+      throw new LadingError(
+        'conflict',
+        `conflict: unable to delete ${ref} (must be forced) - image is referenced in multiple repositories`,
+      );
+    this.#refuseUsed(ref, id, force);
+    return [...this.#untag(id, names), ...(await this.#delete(id))];
+  }
+
+  /** Docker's rule: a running container holds its image against everything, a stopped one against all but --force. */
+  #refuseUsed(ref: string, id: Digest, force: boolean): void {
+    const users = this.#d.containersOf(id);
+    const running = users.find((user) => user.running);
+    if (running)
+      throw new LadingError(
+        'conflict',
+        `conflict: unable to delete ${ref} (cannot be forced) - image is being used by running container ${running.id.slice(0, 12)}`,
+      );
+    if (users[0] && !force)
+      throw new LadingError(
+        'conflict',
+        `conflict: unable to delete ${ref} (must be forced) - image is being used by stopped container ${users[0].id.slice(0, 12)}`,
+      );
+  }
+
+  #untag(id: Digest, names: readonly string[]): Removal[] {
+    return names.map((name) => {
+      this.#d.images.untag(name);
+      const reference = parseReference(name);
+      this.#d.events.publish('image', 'untag', id, { name: familiarReference(reference) });
+      return { Untagged: familiarReference(reference) };
+    });
+  }
+
+  /** Forgets the image, unless a container still stands on it; its bytes go with the next collection. */
+  async #delete(id: Digest): Promise<Removal[]> {
+    const { images, events, containersOf, collect } = this.#d;
+    if (containersOf(id).length > 0) return [];
+    images.remove(id);
+    events.publish('image', 'delete', id, { name: id });
+    void collect().catch(() => undefined);
+    return [{ Deleted: id }];
+  }
+
+  async prune(filters: Filters): Promise<{ deleted: Removal[]; spaceReclaimed: number }> {
+    const danglingOnly = !['0', 'false'].includes(filters['dangling']?.[0] ?? 'true');
+    const deleted: Removal[] = [];
+    for (const view of await this.list()) {
+      if (view.containers > 0 || (danglingOnly && !view.dangling)) continue;
+      if (!matchesLabels(view.labels, filters) || !matchesUntil(view.createdAt, filters)) continue;
+      const names = (this.#d.images.namesByImage().get(view.id as Digest) ?? []).map(({ name }) => name);
+      deleted.push(...this.#untag(view.id as Digest, names));
+      this.#d.images.remove(view.id as Digest);
+      deleted.push({ Deleted: view.id });
+    }
+    return { deleted, spaceReclaimed: await this.#d.collect() };
+  }
+
+  async save(refs: readonly string[]): Promise<Readable> {
+    const { images, content } = this.#d;
+    const byId = new Map<Digest, ImageToSave>();
+    for (const ref of refs) {
+      for (const { record, reference } of this.#expand(ref)) {
+        const known = byId.get(record.id);
+        const references = reference?.tag === undefined ? [] : [reference];
+        byId.set(record.id, {
+          image: await images.open(record),
+          references: [...(known?.references ?? []), ...references],
+        });
+      }
+    }
+    for (const { image } of byId.values()) for (const layer of image.layers) await content.pathOf(layer.blob.digest);
+    return writeImageArchive(content, [...byId.values()]);
+  }
+
+  /** `save alpine` means every tag of alpine, as in Docker; `save alpine:3` one. */
+  #expand(ref: string): { record: { id: Digest } & Parameters<ImageStore['open']>[0]; reference?: Reference }[] {
+    const { images } = this.#d;
+    const found = images.find(ref);
+    const bare = found?.reference !== undefined && !ref.includes('@') && !/:[^/]+$/.test(ref);
+    if (!bare) return [images.resolve(ref)];
+    const prefix = `${repositoryOf(found.reference!)}:`;
+    return images
+      .references()
+      .filter(({ name }) => name.startsWith(prefix))
+      .map(({ name }) => images.resolve(name));
+  }
+
+  load(tar: Readable, options: { onProgress: OnProgress; signal?: AbortSignal }): Promise<void> {
+    return this.#d.loader.load(tar, options);
+  }
+
+  import(tar: Readable, options: ImportOptions): Promise<string> {
+    return this.#d.importer.import(tar, options);
+  }
+
+  distribution(ref: string, credentials?: Credentials): ReturnType<ImageEngine['distribution']> {
+    return this.#d.puller.inspectRemote(withDefaultTag(parseReference(ref)), credentials);
+  }
+
+  checkAuth(credentials: Credentials & { serveraddress?: string }): Promise<{ status: string; identityToken: string }> {
+    return this.#d.puller.checkAuth(credentials);
+  }
+}
+
+function matchesDigestName(name: string, reference: Reference): boolean {
+  return reference.digest !== undefined && name === `${repositoryOf(reference)}@${reference.digest}`;
+}
+
+/** Whether a name@digest has no tag of its repository beside it. */
+function belongsToNoTag(name: string, tags: readonly string[]): boolean {
+  const repository = repositoryOf(parseReference(name));
+  return !tags.some((tag) => repositoryOf(parseReference(tag)) === repository);
+}

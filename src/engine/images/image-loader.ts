@@ -1,0 +1,96 @@
+import type { Readable } from 'node:stream';
+import type { ContentStore } from '../../content/index.ts';
+import { LadingError } from '../../errors/index.ts';
+import { pairLayers, readImageArchive, type ImageStore, type LoadedImage, type Unpacker } from '../../image/index.ts';
+import { familiarReference, shortId } from '../../oci/index.ts';
+import type { EventBus } from '../events.ts';
+import type { Leases } from '../leases.ts';
+import type { OnProgress } from '../types.ts';
+
+export interface LoaderDependencies {
+  readonly content: ContentStore;
+  readonly images: ImageStore;
+  readonly unpacker: Unpacker;
+  readonly events: EventBus;
+  readonly leases: Leases;
+  /** Called when something failed, to take back what was stored. */
+  readonly collect: () => Promise<number>;
+}
+
+/** `load`: an archive's images stored, unpacked, and only then named. */
+export class ImageLoader {
+  readonly #d: LoaderDependencies;
+
+  constructor(dependencies: LoaderDependencies) {
+    this.#d = dependencies;
+  }
+
+  async load(tar: Readable, options: { onProgress: OnProgress; signal?: AbortSignal }): Promise<void> {
+    const { content, leases, collect } = this.#d;
+    try {
+      await using lease = leases.take();
+      const keep = (digest: Parameters<typeof lease.addDigest>[0]): void => lease.addDigest(digest);
+      const loaded = await readImageArchive(tar, content, {
+        keep,
+        ...(options.signal ? { signal: options.signal } : {}),
+      });
+      for (const image of loaded) {
+        lease.addDigest(image.manifest.digest);
+        await this.#store(image, lease, options);
+      }
+    } catch (error) {
+      await collect().catch(() => 0);
+      throw error;
+    } finally {
+      tar.destroy();
+    }
+  }
+
+  async #store(
+    loaded: LoadedImage,
+    lease: { addSnapshot(name: string): void },
+    options: { onProgress: OnProgress; signal?: AbortSignal },
+  ): Promise<void> {
+    const { images, unpacker, events } = this.#d;
+    const layers = pairLayers(loaded.config, loaded.layers);
+    const layerSizes: number[] = [];
+    let parent: (typeof layers)[number]['chainId'] | undefined;
+    for (const layer of layers) {
+      lease.addSnapshot(layer.chainId);
+      options.onProgress({
+        status: 'Loading layer',
+        id: shortId(layer.diffId),
+        progressDetail: { current: 0, total: layer.blob.size },
+      });
+      parent = await unpacker.unpack(
+        parent,
+        layer.diffId,
+        layer.blob,
+        options.signal ? { signal: options.signal } : {},
+      );
+      if (parent !== layer.chainId)
+        throw new LadingError('internal', `load image: unpacked ${parent} instead of ${layer.chainId}`);
+      layerSizes.push(await unpacker.sizeOf(parent));
+      options.onProgress({
+        status: 'Loading layer',
+        id: shortId(layer.diffId),
+        progressDetail: { current: layer.blob.size, total: layer.blob.size },
+      });
+    }
+    const { id, manifest } = loaded;
+    images.put(
+      {
+        id,
+        manifest,
+        storedAt: new Date().toISOString(),
+        sizeBytes: layerSizes.reduce((a, b) => a + b, 0),
+        layerSizes,
+      },
+      loaded.names,
+    );
+    events.publish('image', 'load', id, { name: id });
+    if (loaded.names.length === 0) options.onProgress({ stream: `Loaded image ID: ${id}\n` });
+    for (const { reference } of loaded.names)
+      options.onProgress({ stream: `Loaded image: ${familiarReference(reference)}\n` });
+  }
+}

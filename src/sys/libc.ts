@@ -25,6 +25,14 @@ const native = {
   syscallOpenat2: lib.func('syscall', 'long', ['long', 'int', 'str', koffi.pointer(openHow), 'size_t']),
   syscall1: lib.func('long syscall(long number, int a, int b)'),
   openat: lib.func('int openat(int dir, const char *path, int flags, unsigned int mode)'),
+  mkdirat: lib.func('int mkdirat(int dir, const char *path, unsigned int mode)'),
+  symlinkat: lib.func('int symlinkat(const char *target, int dir, const char *path)'),
+  linkat: lib.func('int linkat(int fromDir, const char *from, int toDir, const char *to, int flags)'),
+  unlinkat: lib.func('int unlinkat(int dir, const char *path, int flags)'),
+  mknodat: lib.func('int mknodat(int dir, const char *path, unsigned int mode, uint64_t dev)'),
+  fchownat: lib.func('int fchownat(int dir, const char *path, uint32_t uid, uint32_t gid, int flags)'),
+  utimensatRaw: lib.func('int utimensat(int dir, const char *path, const void *times, int flags)'),
+  futimensRaw: lib.func('int futimens(int fd, const void *times)'),
   close: lib.func('int close(int fd)'),
   unshare: lib.func('int unshare(int flags)'),
   setns: lib.func('int setns(int fd, int type)'),
@@ -59,9 +67,11 @@ export class SystemError extends Error {
   }
 }
 
-function check(result: number | bigint, call: string, subject: string | number): number {
+function check(result: number | bigint, call: string, subject: string | number | Uint8Array): number {
   if (result >= 0) return Number(result);
-  throw new SystemError(call, String(subject), koffi.errno());
+  const errno = koffi.errno();
+  const shown = subject instanceof Uint8Array ? Buffer.from(subject).toString('latin1').replace('\0', '') : String(subject);
+  throw new SystemError(call, shown, errno);
 }
 
 export function mount(
@@ -100,12 +110,12 @@ export function devMinor(dev: number | bigint): number {
   return Number((value & 0xffn) | ((value >> 12n) & ~0xffn & 0xffffffffn));
 }
 
-export function setXattr(path: string, name: string, value: Uint8Array): void {
+export function setXattr(path: NativePath, name: string, value: Uint8Array): void {
   check(native.lsetxattr(path, name, value, value.length, 0), 'lsetxattr', `${path} ${name}`);
 }
 
 /** undefined when there is no such attribute or the file system has none. */
-export function getXattr(path: string, name: string): Buffer | undefined {
+export function getXattr(path: NativePath, name: string): Buffer | undefined {
   let buffer = Buffer.alloc(256);
   for (;;) {
     const size = Number(native.lgetxattr(path, name, buffer, buffer.length));
@@ -119,14 +129,14 @@ export function getXattr(path: string, name: string): Buffer | undefined {
 }
 
 /** Names in the order the kernel gives them. */
-export function listXattrs(path: string): string[] {
+export function listXattrs(path: NativePath): string[] {
   let buffer = Buffer.alloc(1024);
   for (;;) {
     const size = Number(native.llistxattr(path, buffer, buffer.length));
     if (size >= 0) return size === 0 ? [] : buffer.toString('latin1', 0, size - 1).split('\0');
     const errno = koffi.errno();
     if (errno === koffi.os.errno['EOPNOTSUPP']) return [];
-    if (errno !== koffi.os.errno['ERANGE'] || buffer.length > 65_536) throw new SystemError('llistxattr', path, errno);
+    if (errno !== koffi.os.errno['ERANGE'] || buffer.length > 65_536) throw new SystemError('llistxattr', String(path), errno);
     buffer = Buffer.alloc(65_537);
   }
 }
@@ -151,13 +161,66 @@ export function futimes(fd: number, atime: Timespec, mtime: Timespec): void {
 }
 
 /** Opens `path` with every symlink and `..` resolved as if `dirFd` were the root (RESOLVE_IN_ROOT) or by other RESOLVE bits. */
-export function openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number {
+export function openat2(dirFd: number, path: NativePath, flags: number, mode: number, resolve: number): number {
   const how = { flags, mode, resolve };
   return check(native.syscallOpenat2(NR_OPENAT2, dirFd, path, how, 24), 'openat2', path);
 }
 
-export function openat(dirFd: number, path: string, flags: number, mode = 0): number {
+export function openat(dirFd: number, path: NativePath, flags: number, mode = 0): number {
   return check(native.openat(dirFd, path, flags, mode), 'openat', path);
+}
+
+/** A path for the kernel: text (passed as UTF-8), or bytes that end with a NUL when the name is not UTF-8. */
+export type NativePath = string | Uint8Array;
+
+export function mkdirAt(dirFd: number, path: NativePath, mode: number): void {
+  check(native.mkdirat(dirFd, path, mode), 'mkdirat', path);
+}
+
+export function symlinkAt(target: NativePath, dirFd: number, path: NativePath): void {
+  check(native.symlinkat(target, dirFd, path), 'symlinkat', path);
+}
+
+/** Follows no symlink at the end of `from`. */
+export function linkAt(fromDirFd: number, from: NativePath, toDirFd: number, to: NativePath): void {
+  check(native.linkat(fromDirFd, from, toDirFd, to, 0), 'linkat', to);
+}
+
+/** @param flags AT.REMOVEDIR or 0 */
+export function unlinkAt(dirFd: number, path: NativePath, flags = 0): void {
+  check(native.unlinkat(dirFd, path, flags), 'unlinkat', path);
+}
+
+/** `mode` with its S_IF type bits; `dev` as made by {@link makeDev}. */
+export function mknodAt(dirFd: number, path: NativePath, mode: number, dev = 0n): void {
+  check(native.mknodat(dirFd, path, mode, dev), 'mknodat', path);
+}
+
+/** Of the link itself, not what it points to. */
+export function chownAt(dirFd: number, path: NativePath, uid: number, gid: number): void {
+  check(native.fchownat(dirFd, path, uid, gid, 0x100), 'fchownat', path);
+}
+
+const times = Buffer.alloc(32);
+
+/** Writes `struct timespec[2]`, both the same time, without BigInts: this runs once for every file of a layer. */
+function fillTimes(time: Timespec): Buffer {
+  for (const offset of [0, 16]) {
+    times.writeUInt32LE(time.sec >>> 0, offset);
+    times.writeInt32LE(Math.floor(time.sec / 4_294_967_296), offset + 4);
+    times.writeUInt32LE(time.nsec, offset + 8);
+  }
+  return times;
+}
+
+/** Sets access and modification time to `time`, of the link itself. */
+export function utimesAt(dirFd: number, path: NativePath, time: Timespec): void {
+  check(native.utimensatRaw(dirFd, path, fillTimes(time), 0x100), 'utimensat', path);
+}
+
+/** Sets access and modification time of an open file to `time`. */
+export function futimesBoth(fd: number, time: Timespec): void {
+  check(native.futimensRaw(fd, fillTimes(time)), 'futimens', fd);
 }
 
 export function closeFd(fd: number): void {

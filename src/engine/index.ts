@@ -1,1 +1,2 @@
 export type * from './types.ts';
+export { openEngine, type EngineOptions } from './open-engine.ts';

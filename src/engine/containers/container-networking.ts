@@ -137,26 +137,28 @@ export class ContainerNetworking {
     record.ports = {};
   }
 
-  /** After a daemon restart, for a container that lived on: names, resolver sockets, held ports and rules. */
-  async restore(record: ContainerRecord): Promise<void> {
-    await this.#networks.restore([{ containerId: record.id, netnsPath: `/proc/${record.pid}/ns/net` }]);
+  /** After a daemon restart: names, resolver sockets, held ports and rules of the containers that lived on; all others' are removed. */
+  async restore(live: readonly ContainerRecord[]): Promise<void> {
+    const containerIds = live.map((record) => record.id);
+    await this.#networks.restore({ containerIds, netnsKeys: containerIds });
   }
 
   #files(record: ContainerRecord, stateDir: string, requests: readonly EndpointRequest[]): ContainerMount[] {
     mkdirSync(stateDir, { recursive: true, mode: 0o711 });
-    const extra = (record.hostConfig.ExtraHosts ?? []).map(extraHost);
     const contents: Record<string, string> = {
-      'resolv.conf': this.#networks.resolvConf(requests, {
-        dns: record.hostConfig.Dns ?? [],
-        dnsSearch: record.hostConfig.DnsSearch ?? [],
-        dnsOptions: record.hostConfig.DnsOptions ?? [],
-      }),
+      'resolv.conf': this.#networks.resolvConf(
+        requests[0] ?? {
+          networkId: '',
+          dns: record.hostConfig.Dns ?? [],
+          dnsSearch: record.hostConfig.DnsSearch ?? [],
+          dnsOptions: record.hostConfig.DnsOptions ?? [],
+        },
+      ),
       hosts: this.#networks.hostsFile({
         hostname: hostnameOf(record),
         ...(record.config.Domainname ? { domainname: record.config.Domainname } : {}),
-        addresses: record.endpoints.map((endpoint) => endpoint.ipAddress).filter((address) => address !== ''),
-        extraHosts: extra,
-        gateway: record.endpoints[0]?.gateway ?? '',
+        ipAddresses: record.endpoints.map((endpoint) => endpoint.ipAddress).filter((address) => address !== ''),
+        extraHosts: record.hostConfig.ExtraHosts ?? [],
       }),
       hostname: `${hostnameOf(record)}\n`,
     };
@@ -170,12 +172,6 @@ export class ContainerNetworking {
 
 function fileMount(source: string, name: string): ContainerMount {
   return { type: 'bind', source, target: `/etc/${name}`, options: ['rbind', 'rprivate', 'rw'] };
-}
-
-function extraHost(text: string): { host: string; ip: string } {
-  const at = text.search(/[:=]/);
-  if (at <= 0) throw new LadingError('invalid_argument', `invalid extra host: "${text}"`, { hint: 'use name:address' });
-  return { host: text.slice(0, at), ip: text.slice(at + 1) };
 }
 
 /** "80/tcp" of the configuration, with -P every exposed port as well. @throws invalid_argument */

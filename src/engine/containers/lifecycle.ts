@@ -333,6 +333,14 @@ export class Lifecycle {
 
   /** After a start of the daemon: what lived on is followed again, what ended meanwhile is recorded and released. */
   async reconcile(): Promise<void> {
+    const live: ContainerRecord[] = [];
+    for (const record of this.#d.table.all())
+      if (
+        record.status !== 'created' &&
+        (await this.#d.runtime.livePid(record.id, this.pathsOf(record.id))) !== undefined
+      )
+        live.push(record);
+    await this.#d.networking.restore(live);
     for (const record of this.#d.table.all()) {
       try {
         await this.#reconcileOne(record);
@@ -350,7 +358,6 @@ export class Lifecycle {
       if (record.status !== 'paused') record.status = 'running';
       record.pid = pid;
       this.#d.table.save(record);
-      await this.#d.networking.restore(record);
       return this.watch(record);
     }
     const wasUp = ['running', 'paused', 'restarting'].includes(record.status);

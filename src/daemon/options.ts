@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LadingError, errnoOf, messageOf } from '../errors/index.ts';
+
+/** What ladingd was told; names follow dockerd's flags. */
+export interface DaemonOptions {
+  /** unix:///path, or tcp://127.0.0.1:port. */
+  readonly hosts: readonly string[];
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly pidfile: string;
+  readonly debug: boolean;
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly runtime: string | undefined;
+  readonly group: string | undefined;
+}
+
+export const DAEMON_HELP = `Usage: ladingd [OPTIONS]
+
+The lading daemon: serves the Docker Engine API on a unix socket.
+
+Options:
+  -H, --host list                Where to listen (default "unix:///run/lading/lading.sock")
+      --data-root string         Folder of images, containers and volumes (default "/var/lib/lading")
+      --exec-root string         Folder of run-time state (default "/run/lading")
+  -p, --pidfile string           File for the daemon's process id (default "<exec-root>/ladingd.pid")
+  -D, --debug                    Log more
+  -G, --group string             Group that may use the socket (default: root's)
+      --insecure-registry list   Registries that may use plain HTTP or unverified TLS
+      --registry-mirror list     Mirrors of Docker Hub, asked first
+      --default-runtime string   OCI runtime: a name or a path (default: crun, else runc)
+      --config-file string       JSON file with the same options (default "/etc/lading/daemon.json")
+  -v, --version                  Print the version
+      --help                     Print this
+`;
+
+interface RawOptions {
+  readonly values: Map<string, string[]>;
+  readonly flags: Set<string>;
+}
+
+const LISTS = ['host', 'insecure-registry', 'registry-mirror'];
+const STRINGS = ['data-root', 'exec-root', 'pidfile', 'config-file', 'default-runtime', 'group'];
+const BOOLEANS = ['debug', 'help', 'version'];
+const SHORT: Readonly<Record<string, string>> = {
+  '-H': '--host',
+  '-p': '--pidfile',
+  '-D': '--debug',
+  '-G': '--group',
+  '-v': '--version',
+};
+
+function readArguments(argv: readonly string[]): RawOptions {
+  const values = new Map<string, string[]>();
+  const flags = new Set<string>();
+  for (let i = 0; i < argv.length; i++) {
+    const argument = SHORT[argv[i] ?? ''] ?? argv[i] ?? '';
+    const [name = '', inline] = splitOnce(argument);
+    const key = name.replace(/^--/, '');
+    if (!name.startsWith('--')) throw new LadingError('invalid_argument', `ladingd takes no arguments: "${argument}"`);
+    if (BOOLEANS.includes(key)) {
+      if (inline !== 'false') flags.add(key);
+    } else if (LISTS.includes(key) || STRINGS.includes(key)) {
+      const value = inline ?? argv[++i];
+      if (value === undefined) throw new LadingError('invalid_argument', `flag needs an argument: ${name}`);
+      values.set(key, [...(LISTS.includes(key) ? (values.get(key) ?? []) : []), value]);
+    } else throw new LadingError('invalid_argument', `unknown flag: ${name}`, { hint: 'see ladingd --help' });
+  }
+  return { values, flags };
+}
+
+function splitOnce(text: string): [string, string | undefined] {
+  const at = text.indexOf('=');
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Keys of the configuration file, dockerd's: lists are plural. */
+const FILE_KEYS: Readonly<Record<string, string>> = {
+  hosts: 'host',
+  'data-root': 'data-root',
+  'exec-root': 'exec-root',
+  pidfile: 'pidfile',
+  'insecure-registries': 'insecure-registry',
+  'registry-mirrors': 'registry-mirror',
+  'default-runtime': 'default-runtime',
+  group: 'group',
+};
+
+function readConfigFile(path: string, required: boolean, raw: RawOptions): void {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && !required) return;
+    throw new LadingError('invalid_argument', `read configuration file "${path}": ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const value: unknown = parse(text, path);
+  for (const [key, setting] of Object.entries(value as Record<string, unknown>)) {
+    if (key === 'debug') {
+      if (setting === true) raw.flags.add('debug');
+      continue;
+    }
+    const flag = FILE_KEYS[key];
+    if (flag === undefined)
+      throw new LadingError('invalid_argument', `configuration file "${path}": unknown key "${key}"`, {
+        hint: `known keys: debug, ${Object.keys(FILE_KEYS).join(', ')}`,
+      });
+    const items = Array.isArray(setting) ? setting : [setting];
+    if (!items.every((item) => typeof item === 'string'))
+      throw new LadingError('invalid_argument', `configuration file "${path}": "${key}" must be text`);
+    if (!raw.values.has(flag)) raw.values.set(flag, items);
+  }
+}
+
+function parse(text: string, path: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch (error) {
+    throw new LadingError('invalid_argument', `configuration file "${path}": ${messageOf(error)}`, { cause: error });
+  }
+  throw new LadingError('invalid_argument', `configuration file "${path}": not a JSON object`);
+}
+
+/** Flags over the configuration file over defaults. @throws invalid_argument */
+export function parseDaemonOptions(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  uid = process.getuid?.() ?? 0,
+): DaemonOptions | 'help' | 'version' {
+  const raw = readArguments(argv);
+  if (raw.flags.has('help')) return 'help';
+  if (raw.flags.has('version')) return 'version';
+  const configFile = raw.values.get('config-file')?.[0];
+  readConfigFile(configFile ?? '/etc/lading/daemon.json', configFile !== undefined, raw);
+  const one = (key: string): string | undefined => raw.values.get(key)?.[0];
+  const rootless = uid !== 0;
+  const execRoot =
+    one('exec-root') ?? (rootless ? join(env['XDG_RUNTIME_DIR'] ?? `/run/user/${uid}`, 'lading') : '/run/lading');
+  const dataRoot =
+    one('data-root') ??
+    (rootless ? join(env['XDG_DATA_HOME'] ?? join(env['HOME'] ?? '/', '.local/share'), 'lading') : '/var/lib/lading');
+  return {
+    hosts: raw.values.get('host') ?? [`unix://${join(execRoot, 'lading.sock')}`],
+    dataRoot,
+    execRoot,
+    pidfile: one('pidfile') ?? join(execRoot, 'ladingd.pid'),
+    debug: raw.flags.has('debug'),
+    insecureRegistries: raw.values.get('insecure-registry') ?? [],
+    registryMirrors: raw.values.get('registry-mirror') ?? [],
+    runtime: one('default-runtime'),
+    group: one('group'),
+  };
+}

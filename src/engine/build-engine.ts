@@ -1,0 +1,36 @@
+import type { Builder } from '../builder/index.ts';
+import type { EventBus } from './events.ts';
+import type { BuildEngine, BuildEvent, BuildRequest, Filters } from './types.ts';
+
+/** Use cases of builds. What a failed build stored is collected; its good steps stay cached. */
+export class LocalBuilder implements BuildEngine {
+  readonly #builder: Builder;
+  readonly #events: EventBus;
+  readonly #collect: () => Promise<number>;
+
+  constructor(builder: Builder, events: EventBus, collect: () => Promise<number>) {
+    this.#builder = builder;
+    this.#events = events;
+    this.#collect = collect;
+  }
+
+  async build(
+    request: BuildRequest,
+    options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
+  ): Promise<string> {
+    try {
+      const image = await this.#builder.build(request, options);
+      for (const name of request.tags) this.#events.publish('image', 'tag', image.id, { name });
+      options.onEvent({ kind: 'result', imageId: image.id, tags: request.tags });
+      return image.id;
+    } catch (error) {
+      await this.#collect().catch(() => 0);
+      throw error;
+    }
+  }
+
+  async prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }> {
+    const { deleted } = await this.#builder.prune(options);
+    return { deleted, spaceReclaimed: await this.#collect() };
+  }
+}

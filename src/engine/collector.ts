@@ -1,0 +1,84 @@
+import type { Builder } from '../builder/index.ts';
+import type { Log } from '../base/index.ts';
+import type { ContentStore } from '../content/index.ts';
+import { messageOf } from '../errors/index.ts';
+import { collectGarbage } from '../gc/index.ts';
+import type { ImageStore, LayerBlobs } from '../image/index.ts';
+import type { Digest } from '../oci/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import type { ContainerTable } from './containers/container-table.ts';
+import type { Leases } from './leases.ts';
+
+export interface CollectorDependencies {
+  readonly content: ContentStore;
+  readonly snapshotter: Snapshotter;
+  readonly images: ImageStore;
+  readonly layerBlobs: LayerBlobs;
+  readonly table: ContainerTable;
+  readonly builder: Builder;
+  readonly leases: Leases;
+  readonly log: Log;
+}
+
+/** Names what is in use (images, containers, build cache) and has the rest deleted. One collection at a time; asked again meanwhile, one more follows. */
+export class Collector {
+  readonly #d: CollectorDependencies;
+  #running: Promise<number> | undefined;
+  #next: Promise<number> | undefined;
+
+  constructor(dependencies: CollectorDependencies) {
+    this.#d = dependencies;
+  }
+
+  /** Bytes freed. */
+  collect(): Promise<number> {
+    if (!this.#running) {
+      this.#running = this.#collect().finally(() => (this.#running = undefined));
+      return this.#running;
+    }
+    this.#next ??= this.#running
+      .catch(() => 0)
+      .then(() => {
+        this.#next = undefined;
+        return this.collect();
+      });
+    return this.#next;
+  }
+
+  /** Waits until nothing is being collected. */
+  async idle(): Promise<void> {
+    while (this.#running ?? this.#next) await (this.#next ?? this.#running)?.catch(() => undefined);
+  }
+
+  async #collect(): Promise<number> {
+    const { content, snapshotter, leases, log } = this.#d;
+    try {
+      const result = await collectGarbage({ content, snapshotter, leases, roots: () => this.#roots() });
+      return result.freedBytes;
+    } catch (error) {
+      log.warn('garbage collection failed', { error: messageOf(error) });
+      throw error;
+    }
+  }
+
+  async #roots(): Promise<{ digests: Set<Digest>; snapshots: Set<string> }> {
+    const { images, layerBlobs, table, builder } = this.#d;
+    const digests = new Set<Digest>();
+    const snapshots = new Set<string>();
+    for (const { record } of images.references()) digests.add(record.target.digest);
+    for (const record of images.records()) {
+      const image = await images.open(record);
+      digests.add(image.id).add(image.manifest.digest);
+      for (const layer of image.layers) {
+        digests.add(layer.blob.digest);
+        snapshots.add(layer.chainId);
+        for (const blob of layerBlobs.remembered(layer.diffId)) digests.add(blob.digest);
+      }
+    }
+    for (const record of table.all()) if (record.parent !== undefined) snapshots.add(record.parent);
+    const cache = builder.cacheRoots();
+    for (const digest of cache.digests) digests.add(digest);
+    for (const name of cache.snapshots) snapshots.add(name);
+    return { digests, snapshots };
+  }
+}

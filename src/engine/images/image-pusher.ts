@@ -1,0 +1,148 @@
+import { unlink } from 'node:fs/promises';
+import { compressLayer } from '../../archive/index.ts';
+import { SingleFlight } from '../../base/index.ts';
+import type { ContentStore } from '../../content/index.ts';
+import { pushImage, type RegistryClient } from '../../distribution/index.ts';
+import { LadingError } from '../../errors/index.ts';
+import {
+  descriptorOf,
+  putManifest,
+  type Image,
+  type ImageLayer,
+  type ImageStore,
+  type LayerBlobs,
+} from '../../image/index.ts';
+import {
+  MEDIA,
+  compressionOfLayerType,
+  familiarReference,
+  familiarRepository,
+  repositoryOf,
+  parseReference,
+  shortId,
+  type Descriptor,
+  type Reference,
+} from '../../oci/index.ts';
+import type { EventBus } from '../events.ts';
+import type { Leases } from '../leases.ts';
+import type { Credentials, OnProgress } from '../types.ts';
+
+export interface PusherDependencies {
+  readonly client: RegistryClient;
+  readonly content: ContentStore;
+  readonly images: ImageStore;
+  readonly layerBlobs: LayerBlobs;
+  readonly events: EventBus;
+  readonly leases: Leases;
+}
+
+/** `push`: layers are compressed once and remembered; an image that came from a registry goes out byte for byte as it came. */
+export class ImagePusher {
+  readonly #d: PusherDependencies;
+  readonly #compressing = new SingleFlight<Descriptor>();
+
+  constructor(dependencies: PusherDependencies) {
+    this.#d = dependencies;
+  }
+
+  async push(
+    reference: Reference,
+    options: { credentials?: Credentials; onProgress: OnProgress; signal?: AbortSignal },
+  ): Promise<void> {
+    const { client, content, images, events, leases } = this.#d;
+    const found = images.find(familiarReference(reference));
+    if (!found?.reference)
+      throw new LadingError(
+        'not_found',
+        `An image does not exist locally with the tag: ${familiarRepository(reference)}`,
+        { hint: 'see lading images, or name it with lading tag' },
+      );
+    await using lease = leases.take();
+    const image = await images.open(found.record);
+    options.onProgress({ status: `The push refers to repository [${repositoryOf(reference)}]` });
+    const blobs: Descriptor[] = [];
+    for (const layer of image.layers) blobs.push(await this.#compressed(layer, options));
+    for (const blob of blobs) lease.addDigest(blob.digest);
+    const manifest = await this.#manifestFor(image, blobs);
+    lease.addDigest(manifest.digest);
+    const config: Descriptor = await this.#configOf(image);
+    const mountFrom = this.#repositoriesOf(reference, image);
+    const pushed = await pushImage(client, reference, {
+      manifestBytes: await content.read(manifest.digest),
+      mediaType: manifest.mediaType,
+      blobs: [config, ...blobs].map((descriptor) => ({
+        descriptor,
+        mountFrom,
+        open: (start = 0) => content.open(descriptor.digest, { start }),
+      })),
+      onProgress: ({ id, status, current, total }) =>
+        options.onProgress({
+          id,
+          status,
+          progressDetail: current === undefined ? {} : { current, ...(total === undefined ? {} : { total }) },
+        }),
+      ...(options.credentials ? { auth: options.credentials } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    images.tag({ domain: reference.domain, path: reference.path, digest: pushed.digest }, image.id, manifest);
+    events.publish('image', 'push', familiarReference(reference), { name: familiarRepository(reference) });
+    options.onProgress({ status: `${reference.tag ?? 'latest'}: digest: ${pushed.digest} size: ${pushed.size}` });
+    options.onProgress({ aux: { Tag: reference.tag ?? 'latest', Digest: pushed.digest, Size: pushed.size } });
+  }
+
+  /** The layer as it is, when it came compressed; else its gzip form, made now or by an earlier push. */
+  async #compressed(layer: ImageLayer, options: { onProgress: OnProgress; signal?: AbortSignal }): Promise<Descriptor> {
+    if (compressionOfLayerType(layer.blob.mediaType) !== 'none') return layer.blob;
+    const known = (await this.#d.layerBlobs.of(layer.diffId)).find(
+      (blob) => compressionOfLayerType(blob.mediaType) === 'gzip',
+    );
+    if (known) return known;
+    options.onProgress({
+      id: shortId(layer.diffId),
+      status: 'Compressing',
+      progressDetail: { current: 0, total: layer.blob.size },
+    });
+    return this.#compressing.run(layer.diffId, () => this.#compress(layer, options.signal));
+  }
+
+  async #compress(layer: ImageLayer, signal?: AbortSignal): Promise<Descriptor> {
+    const { content, layerBlobs } = this.#d;
+    const path = await content.stagingPath();
+    try {
+      const made = await compressLayer(
+        await content.pathOf(layer.blob.digest),
+        { path },
+        { kind: 'gzip', ...(signal ? { signal } : {}) },
+      );
+      const blob = descriptorOf(MEDIA.ociLayerGzip, await content.adopt(path, made));
+      layerBlobs.remember(layer.diffId, blob);
+      return blob;
+    } catch (error) {
+      await unlink(path).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** The stored manifest when its layers go out as they are, else one that lists what goes out. */
+  async #manifestFor(image: Image, blobs: readonly Descriptor[]): Promise<Descriptor> {
+    if (image.layers.every((layer, i) => layer.blob.digest === blobs[i]?.digest)) return image.manifest;
+    return putManifest(this.#d.content, await this.#configOf(image), blobs);
+  }
+
+  async #configOf(image: Image): Promise<Descriptor> {
+    const info = await this.#d.content.info(image.id);
+    if (!info) throw new LadingError('data_loss', `push: the config ${image.id} is missing from the store`);
+    return descriptorOf(MEDIA.ociConfig, info);
+  }
+
+  /** Other repositories of the same registry that hold this image: their blobs can be mounted instead of sent. */
+  #repositoriesOf(reference: Reference, image: Image): string[] {
+    const names = this.#d.images.namesByImage().get(image.id) ?? [];
+    const paths = names
+      .map(({ name }) => parseReference(name))
+      .filter(
+        (other) => other.domain === reference.domain && other.path !== reference.path && other.digest !== undefined,
+      );
+    return [...new Set(paths.map((other) => other.path))];
+  }
+}

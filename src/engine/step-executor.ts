@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StepExecutor } from '../builder/index.ts';
+import type { EndpointRequest, NetworkManager } from '../network/index.ts';
+import type { ContainerMount, ContainerRuntime, Namespace, RootfsMounter } from '../runtime/index.ts';
+
+export interface StepExecutorDependencies {
+  readonly runtime: ContainerRuntime;
+  readonly mounter: RootfsMounter;
+  readonly networks: NetworkManager;
+  /** Folder for bundles, on the daemon's exec root. */
+  readonly runRoot: string;
+  readonly cgroupParent: string;
+}
+
+/** Runs a build's RUN steps: a throw-away container without monitor or log. All it took is given back, whatever happens. */
+export class RuntimeStepExecutor implements StepExecutor {
+  readonly #d: StepExecutorDependencies;
+
+  constructor(dependencies: StepExecutorDependencies) {
+    this.#d = dependencies;
+  }
+
+  async run(step: Parameters<StepExecutor['run']>[0], io: Parameters<StepExecutor['run']>[1]): Promise<number> {
+    const { runtime, mounter, networks } = this.#d;
+    const id = `build-${randomBytes(16).toString('hex')}`;
+    const dir = join(this.#d.runRoot, id);
+    const rootfs = join(dir, 'rootfs');
+    await mkdir(rootfs, { recursive: true, mode: 0o711 });
+    try {
+      mounter.mount(step.mount, rootfs);
+      const network = await this.#network(id, dir, step);
+      return await runtime.runToEnd(
+        {
+          id,
+          process: step.process,
+          rootfs,
+          readonlyRootfs: false,
+          hostname: step.hostname,
+          mounts: [...step.mounts, ...network.files],
+          namespaces: { pid: 'new', network: network.namespace, ipc: 'new', uts: 'new', cgroup: 'new' },
+          privileged: false,
+          capAdd: [],
+          capDrop: [],
+          securityOpt: [],
+          devices: [],
+          sysctls: {},
+          ulimits: [],
+          resources: {},
+          cgroupPath: join(this.#d.cgroupParent, id),
+          annotations: {},
+        },
+        dir,
+        io,
+      );
+    } finally {
+      await networks.disconnect(id);
+      await networks.removeNetns(id);
+      mounter.unmount(rootfs);
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+
+  async #network(
+    id: string,
+    dir: string,
+    step: Parameters<StepExecutor['run']>[0],
+  ): Promise<{ namespace: Namespace; files: ContainerMount[] }> {
+    const { networks } = this.#d;
+    const requests: EndpointRequest[] = [];
+    const addresses: string[] = [];
+    let namespace: Namespace = 'host';
+    if (step.networkMode !== 'host') namespace = { path: await networks.createNetns(id) };
+    if (step.networkMode === 'default' && namespace !== 'host' && namespace !== 'new') {
+      const request = stepRequest(id, networks.get('bridge').id, step.hostname);
+      requests.push(request);
+      addresses.push((await networks.connect(namespace.path, request)).ipAddress);
+    }
+    const texts = {
+      'resolv.conf': networks.resolvConf(requests[0] ?? { networkId: '', dns: [], dnsSearch: [], dnsOptions: [] }),
+      hosts: networks.hostsFile({
+        hostname: step.hostname,
+        addresses,
+        extraHosts: step.extraHosts.map(splitHost),
+        gateway: '',
+      }),
+    };
+    const files: ContainerMount[] = [];
+    for (const [name, text] of Object.entries(texts)) {
+      await writeFile(join(dir, name), text, { mode: 0o644 });
+      files.push({
+        type: 'bind',
+        source: join(dir, name),
+        target: `/etc/${name}`,
+        options: ['rbind', 'rprivate', 'rw'],
+      });
+    }
+    return { namespace, files };
+  }
+}
+
+function stepRequest(id: string, networkId: string, hostname: string): EndpointRequest {
+  return {
+    networkId,
+    containerId: id,
+    containerName: id,
+    hostname,
+    aliases: [],
+    ports: [],
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+  };
+}

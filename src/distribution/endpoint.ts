@@ -51,7 +51,8 @@ export class Endpoints {
 
   /** What to read from, in order: mirrors first, the registry last. Failing mirrors are left out. */
   async *readable(domain: string): AsyncGenerator<Endpoint> {
-    for (const mirror of domain === 'docker.io' ? this.#mirrors : []) {
+    const mirrors = domain === 'docker.io' ? this.#mirrors : [];
+    for (const mirror of mirrors) {
       try {
         yield await this.#find([mirror], { credentialKey: mirror.host, mirror: true });
       } catch (error) {

@@ -61,7 +61,8 @@ class SqliteMetadataStore implements MetadataStore {
       ),
       delete: database.prepare('DELETE FROM records WHERE collection = ? AND key = ?'),
       list: database.prepare(
-        'SELECT key, value FROM records WHERE collection = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key',
+        // Without an upper end: every text sorts before every blob.
+        `SELECT key, value FROM records WHERE collection = ? AND key >= ? AND key < ifnull(?, x'') ORDER BY key`,
       ),
       run: (work, { write }) => {
         if (write && this.#depth === 0) this.#setSynchronous('FULL');

@@ -84,7 +84,7 @@ class BlobTransfer {
       throw error;
     }
     onVerifying?.();
-    return writer.commit({ digest, size });
+    return await writer.commit({ digest, size });
   }
 
   async #attempt(writer: ContentWriter, mirrors: boolean): Promise<void> {

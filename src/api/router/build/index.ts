@@ -1,0 +1,27 @@
+import type { Route } from '../../http/call.ts';
+import { unsupported } from '../unsupported.ts';
+import { build, pruneBuildCache } from './build.ts';
+
+const buildkit = unsupported(
+  "BuildKit's protocol",
+  'set DOCKER_BUILDKIT=0 to use the classic endpoint, or build with lading',
+);
+
+export const BUILD_ROUTES: readonly Route[] = [
+  {
+    method: 'POST',
+    path: '/build',
+    handler: build,
+    summary:
+      "Classic (version 1): tar body, or `remote` (http archive or Dockerfile). lading's client: `lading-context`, a Dockerfile as body, an event stream. Limits, squash and cache-from are ignored",
+  },
+  {
+    method: 'POST',
+    path: '/build/prune',
+    handler: pruneBuildCache,
+    minVersion: '1.31',
+    summary: '`all`, `filters`; storage limits are ignored',
+  },
+  { method: 'POST', path: '/session', handler: buildkit, minVersion: '1.31', summary: 'Not served: 501' },
+  { method: 'POST', path: '/grpc', handler: buildkit, minVersion: '1.38', summary: 'Not served: 501' },
+];

@@ -1,0 +1,3 @@
+export { NetlinkSocket } from './netlink-socket.ts';
+export * from './requests.ts';
+export { findLink, listLinks, listSubnets, type Link } from './views.ts';

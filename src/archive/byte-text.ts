@@ -9,7 +9,7 @@ const NON_ASCII = /[^\0-\x7f]/;
 
 /** Text of a name's bytes. */
 export function textOfBytes(bytes: Buffer): string {
-  const latin = bytes.latin1Slice(0, bytes.length);
+  const latin = bytes.toString('latin1', 0, bytes.length);
   return NON_ASCII.test(latin) ? decode(bytes) : latin;
 }
 
@@ -30,7 +30,7 @@ function decodeEscaping(bytes: Buffer): string {
   let text = '';
   for (let at = 0; at < bytes.length; ) {
     const length = validSequenceAt(bytes, at);
-    text += length > 0 ? bytes.utf8Slice(at, at + length) : String.fromCharCode(0xdc00 + bytes[at]!);
+    text += length > 0 ? bytes.toString('utf8', at, at + length) : String.fromCharCode(0xdc00 + bytes[at]!);
     at += Math.max(1, length);
   }
   return text;
@@ -69,9 +69,4 @@ export function fsPath(text: string): string | Buffer {
 /** For src/sys. */
 export function nativePath(text: string): NativePath {
   return text.isWellFormed() ? text : Buffer.concat([bytesOfText(text), Buffer.of(0)]);
-}
-
-/** Order of the bytes, not of UTF-16 units: what makes archives deterministic. */
-export function compareLatin1(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

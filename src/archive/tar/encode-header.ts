@@ -98,9 +98,9 @@ function ustarBlock(header: TarHeader, name: Buffer, prefix: Buffer, linkName: B
   writeFitting(block, header.gid, 116, 8);
   writeFitting(block, header.type === 'file' ? header.size : 0, 124, 12);
   writeFitting(block, header.mtime.sec, 136, 12);
-  block.latin1Write(typeFlag, 156);
+  block.write(typeFlag, 156, 'latin1');
   linkName.copy(block, 157);
-  block.latin1Write('ustar\0' + '00', 257);
+  block.write('ustar\u000000', 257, 'latin1');
   writeShort(block, header.uname, 265);
   writeShort(block, header.gname, 297);
   writeOctal(block, header.devMajor ?? 0, 329, 8);
@@ -123,7 +123,7 @@ function seal(block: Buffer): Buffer {
   block.fill(0x20, 148, 156);
   let sum = 0;
   for (const byte of block) sum += byte;
-  block.latin1Write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return block;
 }
 

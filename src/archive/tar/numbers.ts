@@ -35,7 +35,7 @@ function parseBase256(block: Buffer, start: number, length: number, field: strin
 
 /** Zero-padded octal with a closing NUL. The caller has made sure that it fits. */
 export function writeOctal(block: Buffer, value: number, start: number, length: number): void {
-  block.latin1Write(value.toString(8).padStart(length - 1, '0'), start, length - 1);
+  block.write(value.toString(8).padStart(length - 1, '0'), start, length - 1, 'latin1');
 }
 
 /** Largest value an octal field of `length` bytes holds. */

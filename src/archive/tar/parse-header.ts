@@ -45,7 +45,7 @@ export function entryTypeOf(raw: RawHeader): EntryType | undefined {
 export function parseHeader(block: Buffer): RawHeader {
   if (!checksumMatches(block)) throw badTar('a header has a wrong checksum');
   const typeFlag = String.fromCharCode(block[156]!);
-  const magic = block.latin1Slice(257, 263);
+  const magic = block.toString('latin1', 257, 263);
   const ustar = magic === 'ustar\0';
   const extended = ustar || magic === 'ustar ';
   const device = extended && (typeFlag === '3' || typeFlag === '4');
@@ -90,7 +90,7 @@ function field(block: Buffer, start: number, length: number): string {
 function nameOf(block: Buffer, ustar: boolean): string {
   const name = field(block, 0, 100);
   if (!ustar || block[345] === 0) return name;
-  const star = block.latin1Slice(508, 512) === 'tar\0';
+  const star = block.toString('latin1', 508, 512) === 'tar\0';
   return `${field(block, 345, star ? 131 : 155)}/${name}`;
 }
 
@@ -135,7 +135,7 @@ function applyRecord(raw: RawHeader, key: string, value: Buffer): void {
       raw.gid = ownerId(paxInteger(value, key), key);
       break;
     case 'mtime':
-      raw.mtime = parsePaxTime(value.latin1Slice());
+      raw.mtime = parsePaxTime(value.toString('latin1'));
       break;
     case 'uname':
       raw.uname = textOfBytes(value);
@@ -151,7 +151,7 @@ function withoutNul(name: string): string {
 }
 
 export function paxInteger(value: Buffer, key: string): number {
-  const text = value.latin1Slice();
+  const text = value.toString('latin1');
   if (!/^-?\d{1,16}$/.test(text)) throw badTar(`PAX ${key} ${JSON.stringify(text.slice(0, 40))} is not a number`);
   return Number(text);
 }

@@ -13,7 +13,7 @@ export function parsePax(bytes: Buffer): PaxRecord[] {
   let at = 0;
   while (at < bytes.length && bytes[at] !== 0) {
     const space = bytes.indexOf(0x20, at);
-    const digits = space > at && space - at <= 8 ? bytes.latin1Slice(at, space) : '';
+    const digits = space > at && space - at <= 8 ? bytes.toString('latin1', at, space) : '';
     const end = at + Number(digits);
     if (!/^\d+$/.test(digits) || end > bytes.length || end <= space + 1 || bytes[end - 1] !== 0x0a)
       throw badTar('a PAX record has a wrong length');

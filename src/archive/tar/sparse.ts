@@ -21,22 +21,22 @@ export function parseGnuRuns(block: Buffer, start: number, count: number): DataR
 /** PAX sparse 0.0 (repeated records) and 0.1 (one map record); undefined when neither is there. */
 export function parsePaxRuns(records: readonly PaxRecord[]): DataRun[] | undefined {
   const map = records.findLast((record) => record.key === 'GNU.sparse.map');
-  if (map) return pairUp(map.value.latin1Slice().split(',').map(decimal));
+  if (map) return pairUp(map.value.toString('latin1').split(',').map(decimal));
   const numbers = records
     .filter(({ key }) => key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes')
-    .map(({ value }) => decimal(value.latin1Slice()));
+    .map(({ value }) => decimal(value.toString('latin1')));
   return numbers.length > 0 || records.some(({ key }) => key === 'GNU.sparse.numblocks') ? pairUp(numbers) : undefined;
 }
 
 /** PAX sparse 1.0: the map stands in front of the data, one decimal number a line, the count of runs first. How many lines that makes. */
 export function countMapLines(blocks: readonly Buffer[]): number {
-  const [count] = Buffer.concat(blocks).latin1Slice().split('\n', 1);
+  const [count] = Buffer.concat(blocks).toString('latin1').split('\n', 1);
   return 1 + 2 * decimal(count!);
 }
 
 /** Parses a map of which all lines are there. */
 export function parseMapText(bytes: Buffer): DataRun[] {
-  const [count, ...rest] = bytes.latin1Slice().split('\n');
+  const [count, ...rest] = bytes.toString('latin1').split('\n');
   return pairUp(rest.slice(0, 2 * decimal(count!)).map(decimal));
 }
 

@@ -174,7 +174,7 @@ export class TarParser {
     const realSize = find('GNU.sparse.realsize') ?? find('GNU.sparse.size');
     if (realSize === undefined) return false;
     this.#realSize = checkSize(paxInteger(realSize, 'GNU.sparse.size'));
-    if (find('GNU.sparse.major')?.latin1Slice() === '1') {
+    if (find('GNU.sparse.major')?.toString('latin1') === '1') {
       this.#runs = [];
       this.#map = [];
       this.#mapLines = 0;

@@ -29,8 +29,8 @@ export interface PullImageOptions extends CallOptions {
   readonly onProgress?: OnBlobProgress;
   /** A layer is in the store; called once per place it has in the manifest, in any order, while others are still being fetched. */
   readonly onLayerReady?: (layer: Descriptor, index: number) => void;
-  /** The manifest is chosen and in the store; nothing else has been fetched yet. */
-  readonly onManifest?: (target: Descriptor, manifest: ImageManifest) => void;
+  /** The manifest is chosen; nothing is in the store yet, so that a lease taken here covers all that comes. */
+  readonly onManifest?: (target: Descriptor, manifest: ImageManifest, manifestDescriptor: Descriptor) => void;
   /** Blobs at once; default the client's. */
   readonly concurrency?: number;
 }
@@ -57,9 +57,11 @@ export async function pullImage(
   reference: Reference,
   options: PullImageOptions,
 ): Promise<PulledImage> {
-  const { target, chosen, manifest } = await chooseManifest(client, reference, options);
+  const { target, chosen, manifest, documents } = await chooseManifest(client, reference, options);
   assertImage(manifest, reference);
-  options.onManifest?.(target, manifest);
+  options.onManifest?.(target, manifest, chosen.descriptor);
+  for (const { bytes, descriptor } of documents)
+    await options.store.put(bytes, { digest: descriptor.digest, size: descriptor.size });
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const limiter = new Limiter(options.concurrency ?? client.maxConcurrentDownloads);
@@ -81,19 +83,24 @@ export async function pullImage(
   }
 }
 
-/** Follows indexes down to the manifest for the platform, storing every document on the way. */
+/** Follows indexes down to the manifest for the platform; `documents` are all that were read on the way. */
 async function chooseManifest(
   client: RegistryClient,
   reference: Reference,
   options: PullImageOptions,
-): Promise<{ target: Descriptor; chosen: ResolvedManifest; manifest: ImageManifest }> {
+): Promise<{
+  target: Descriptor;
+  chosen: ResolvedManifest;
+  manifest: ImageManifest;
+  documents: readonly ResolvedManifest[];
+}> {
   let resolved = await client.resolve(reference, options);
   const target = resolved.descriptor;
+  const documents: ResolvedManifest[] = [];
   for (let depth = 0; depth < MAX_INDEX_DEPTH; depth++) {
-    const { descriptor, bytes, mediaType } = resolved;
-    await options.store.put(bytes, { digest: descriptor.digest, size: descriptor.size });
-    const document = parseManifestDocument(bytes, mediaType);
-    if (document.kind === 'manifest') return { target, chosen: resolved, manifest: document.manifest };
+    documents.push(resolved);
+    const document = parseManifestDocument(resolved.bytes, resolved.mediaType);
+    if (document.kind === 'manifest') return { target, chosen: resolved, manifest: document.manifest, documents };
     const entry = choosePlatform(document.index, options.platform ?? hostPlatform());
     resolved = await client.fetchManifest(reference, entry.digest, options);
   }

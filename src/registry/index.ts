@@ -1,2 +1,2 @@
-export { serveRegistry, type RegistryServer, type RegistryServerOptions } from './serve-registry.ts';
+export { serveRegistry, type RunningRegistry, type RegistryServerOptions } from './serve-registry.ts';
 export { hashPassword, type Users } from './basic-auth.ts';

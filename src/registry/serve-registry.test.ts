@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MEDIA, digestOf, type Digest } from '../oci/index.ts';
-import { hashPassword, serveRegistry, type RegistryServer } from './index.ts';
+import { hashPassword, serveRegistry, type RunningRegistry } from './index.ts';
 
 let root: string;
-let registry: RegistryServer;
+let registry: RunningRegistry;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'lading-registry-'));

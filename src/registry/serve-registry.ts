@@ -24,7 +24,7 @@ export interface RegistryServerOptions {
   readonly log?: Log;
 }
 
-export interface RegistryServer extends AsyncDisposable {
+export interface RunningRegistry extends AsyncDisposable {
   /** `http://127.0.0.1:5000`. */
   readonly url: string;
   readonly port: number;
@@ -40,7 +40,7 @@ const IDLE_TIMEOUT_MS = 5 * 60_000;
  * A blob or manifest that was answered with 201 survives a crash. What was deleted is freed at the next start.
  * @throws conflict when the port is taken
  */
-export async function serveRegistry(options: RegistryServerOptions): Promise<RegistryServer> {
+export async function serveRegistry(options: RegistryServerOptions): Promise<RunningRegistry> {
   const { root, host = '127.0.0.1', port = 0, auth, log = SILENT_LOG } = options;
   const store = await LocalContentStore.open(join(root, 'content'), { log });
   await store.sweepIngests(0);

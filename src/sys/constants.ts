@@ -13,6 +13,8 @@ export const MS = {
   SHARED: 1 << 20,
 } as const;
 export const MNT_DETACH = 2;
+export const UMOUNT_NOFOLLOW = 8;
+export const MOUNT_ATTR = { RDONLY: 1 } as const;
 export const CLONE = { NEWNS: 0x20000, NEWNET: 0x40000000, NEWUTS: 0x4000000, NEWIPC: 0x8000000, FS: 0x200 } as const;
 export const S_IF = {
   FIFO: 0o010000,

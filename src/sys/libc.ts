@@ -46,8 +46,16 @@ const native = {
   ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
   flock: lib.func('int flock(int fd, int operation)'),
   syncfs: lib.func('int syncfs(int fd)'),
+  syscallFsopen: lib.func('syscall', 'long', ['long', 'str', 'unsigned int']),
+  syscallFsconfig: lib.func('syscall', 'long', ['long', 'int', 'unsigned int', 'str', 'str', 'int']),
+  syscallFsmount: lib.func('syscall', 'long', ['long', 'int', 'unsigned int', 'unsigned int']),
+  syscallMoveMount: lib.func('syscall', 'long', ['long', 'int', 'str', 'int', 'str', 'unsigned int']),
 };
 
+const NR_MOVE_MOUNT = 429;
+const NR_FSOPEN = 430;
+const NR_FSCONFIG = 431;
+const NR_FSMOUNT = 432;
 const NR_OPENAT2 = 437;
 const NR_PIDFD_OPEN = 434;
 
@@ -87,6 +95,36 @@ export function mount(
 /** @param flags MNT_DETACH or 0 */
 export function umount(target: string, flags = 0): void {
   check(native.umount2(target, flags), 'umount', target);
+}
+
+const CLOSE_ON_EXEC = 1;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_CMD_CREATE = 6;
+const MOVE_MOUNT_FROM_FD = 4;
+
+/** Begins a mount of the new interface: a descriptor that takes options; reading it gives the kernel's complaints. */
+export function fsopen(type: string): number {
+  return check(native.syscallFsopen(NR_FSOPEN, type, CLOSE_ON_EXEC), 'fsopen', type);
+}
+
+/** Sets one option; the kernel takes at most 255 bytes of value. */
+export function fsconfigString(fd: number, key: string, value: string): void {
+  check(native.syscallFsconfig(NR_FSCONFIG, fd, FSCONFIG_SET_STRING, key, value, 0), 'fsconfig', `${key}=${value}`);
+}
+
+/** Makes the file system from the options. */
+export function fsconfigCreate(fd: number): void {
+  check(native.syscallFsconfig(NR_FSCONFIG, fd, FSCONFIG_CMD_CREATE, null, null, 0), 'fsconfig', 'create');
+}
+
+/** A descriptor of the mount, attached nowhere yet. */
+export function fsmount(fd: number, attributes: number): number {
+  return check(native.syscallFsmount(NR_FSMOUNT, fd, CLOSE_ON_EXEC, attributes), 'fsmount', fd);
+}
+
+/** Attaches what {@link fsmount} made. */
+export function moveMount(fd: number, target: string): void {
+  check(native.syscallMoveMount(NR_MOVE_MOUNT, fd, '', -100, target, MOVE_MOUNT_FROM_FD), 'move_mount', target);
 }
 
 /** `mode` with its S_IF type bits; `dev` as made by {@link makeDev}. */
@@ -302,6 +340,17 @@ export function flock(fd: number, operation: number): boolean {
 /** Flushes the file system that holds `fd`. */
 export function syncFileSystem(fd: number): void {
   check(native.syncfs(fd), 'syncfs', fd);
+}
+
+/** The same on a thread: it can take seconds when much is waiting to be written. */
+export function syncFileSystemInBackground(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    native.syncfs.async(fd, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else if (result < 0) reject(new SystemError('syncfs', String(fd), koffi.os.errno['EIO'] ?? 5));
+      else resolve();
+    });
+  });
 }
 
 export interface FdWatch {

@@ -1,4 +1,4 @@
 export { serveApi, type ApiServer, type ServeOptions } from './server.ts';
-export { type Listen } from './listen.ts';
+export { type ListenOptions } from './listen.ts';
 export { API_VERSION, MIN_API_VERSION } from './version.ts';
 export { BUILD_EVENTS } from './router/build/build.ts';

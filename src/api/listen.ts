@@ -3,27 +3,56 @@ import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { errnoOf, LadingError } from '../errors/index.ts';
 
-/** Where to listen. TCP has no authentication: loopback only. */
-export type Listen =
-  | { readonly socketPath: string; readonly mode?: number; readonly group?: string | number }
-  | { readonly fd: number }
-  | { readonly tcpPort: number };
+export interface ListenOptions {
+  /** "unix:///path" or "/path", "fd://3" (an inherited socket), "tcp://127.0.0.1:2375". */
+  readonly host: string;
+  /** Permissions of the socket file; default 0660. */
+  readonly mode?: number;
+  /** Group of the socket file, by name or number. */
+  readonly group?: string | number;
+}
+
+type Address =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'fd'; readonly fd: number }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+/** TCP has no authentication here: loopback only. @throws invalid_argument */
+export function parseHost(host: string): Address {
+  const path = /^(?:unix:\/\/)?(\/.*)$/.exec(host)?.[1];
+  if (path !== undefined) return { kind: 'unix', path };
+  const fd = /^fd:\/\/([0-9]{1,5})$/.exec(host)?.[1];
+  if (fd !== undefined) return { kind: 'fd', fd: Number(fd) };
+  const tcp = /^tcp:\/\/(127\.0\.0\.1|localhost|\[::1\]):([0-9]{1,5})$/.exec(host);
+  if (tcp !== null) return { kind: 'tcp', host: tcp[1]?.replace(/[[\]]/g, '') ?? '', port: Number(tcp[2]) };
+  throw new LadingError(
+    'invalid_argument',
+    `cannot listen on "${host.slice(0, 200)}": not a socket or a loopback address`,
+    {
+      hint: 'use unix:///path or tcp://127.0.0.1:port; the API has no TLS, so it is not served to other machines',
+    },
+  );
+}
 
 /** Binds the server. @throws conflict when another server answers on the socket */
-export async function listen(server: Server, where: Listen): Promise<void> {
-  if ('fd' in where) return bind(server, { fd: where.fd });
-  if ('tcpPort' in where) return bind(server, { host: '127.0.0.1', port: where.tcpPort });
-  const { socketPath, mode = 0o660, group } = where;
-  await removeStaleSocket(socketPath);
-  // The file is born closed to others; the mode asked for is set once the group is right.
+export async function listen(server: Server, options: ListenOptions): Promise<void> {
+  const address = parseHost(options.host);
+  if (address.kind === 'fd') return bind(server, { fd: address.fd });
+  if (address.kind === 'tcp') return bind(server, { host: address.host, port: address.port });
+  await listenOnSocket(server, address.path, options);
+}
+
+async function listenOnSocket(server: Server, path: string, { mode = 0o660, group }: ListenOptions): Promise<void> {
+  const gid = group === undefined ? undefined : groupId(group);
+  await removeStaleSocket(path);
+  // The file is born closed to others; the mode asked for is set once the group is right. The bind itself is
+  // synchronous, so no other file is created under this umask.
   const umask = process.umask(0o177);
-  try {
-    await bind(server, { path: socketPath });
-  } finally {
-    process.umask(umask);
-  }
-  if (group !== undefined) chownSync(socketPath, -1, groupId(group));
-  chmodSync(socketPath, mode);
+  const bound = bind(server, { path });
+  process.umask(umask);
+  await bound;
+  if (gid !== undefined) chownSync(path, -1, gid);
+  chmodSync(path, mode);
 }
 
 function bind(

@@ -2,18 +2,19 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SILENT_LOG, type Log } from '../base/index.ts';
+import { LADING_VERSION } from '../base/version.ts';
 import type { Engine } from '../engine/index.ts';
 import { Dispatcher } from './dispatch.ts';
-import { listen, type Listen } from './listen.ts';
+import { listen, type ListenOptions } from './listen.ts';
 
-export type ServeOptions = Listen & {
-  /** lading's version, for `version` and `info`. */
-  readonly version: string;
+export interface ServeOptions extends ListenOptions {
+  /** For `version` and `info`; default this package's. */
+  readonly version?: string;
   readonly gitCommit?: string;
   /** RFC 3339 */
   readonly buildTime?: string;
   readonly log?: Log;
-};
+}
 
 export interface ApiServer extends AsyncDisposable {
   /** The address in use; the port when TCP was asked for with port 0. */
@@ -46,7 +47,7 @@ function addressOf(server: Server): string | number | undefined {
 
 /** Serves the Engine API until closed. @throws conflict when the socket is taken */
 export async function serveApi(engine: Engine, options: ServeOptions): Promise<ApiServer> {
-  const { version, gitCommit = '', buildTime = '', log = SILENT_LOG } = options;
+  const { version = LADING_VERSION, gitCommit = '', buildTime = '', log = SILENT_LOG } = options;
   const server = createHttpServer(new Dispatcher({ engine, log, about: { version, gitCommit, buildTime } }));
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {

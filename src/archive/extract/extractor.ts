@@ -138,7 +138,6 @@ export class Extractor implements TarEvents, Disposable {
 
   #make(parent: number, path: string, header: TarHeader): void {
     const base = baseOf(path);
-    const metadata = this.metadataOf(header);
     switch (header.type) {
       case 'file':
         this.#fd = openat(parent, nativePath(base), NEW_FILE, header.mode & 0o777);
@@ -146,19 +145,19 @@ export class Extractor implements TarEvents, Disposable {
         return;
       case 'directory':
         mkdirAt(parent, nativePath(base), 0o700);
-        return this.finishLater(path, metadata);
+        return this.finishLater(path, this.metadataOf(header));
       case 'symlink':
         checkLinkTarget(header.name, header.linkName ?? '');
         symlinkAt(nativePath(header.linkName!), parent, nativePath(base));
-        return finishSymlink(parent, base, metadata);
+        return finishSymlink(parent, base, this.metadataOf(header));
       case 'hardlink':
         return this.#makeHardLink(parent, path, header);
       default:
-        return this.#makeNode(parent, base, header, header.type, metadata);
+        return this.#makeNode(parent, base, header, header.type);
     }
   }
 
-  #makeNode(parent: number, base: string, header: TarHeader, type: 'char' | 'block' | 'fifo', metadata: Metadata): void {
+  #makeNode(parent: number, base: string, header: TarHeader, type: 'char' | 'block' | 'fifo'): void {
     const device = type === 'fifo' ? 0n : makeDev(header.devMajor ?? 0, header.devMinor ?? 0);
     try {
       mknodAt(parent, nativePath(base), NODE_TYPES[type] | (header.mode & 0o777), device);
@@ -167,7 +166,7 @@ export class Extractor implements TarEvents, Disposable {
       if (errnoOf(error) === 'EPERM' && type !== 'fifo') return;
       throw error;
     }
-    finishNode(parent, base, type, metadata);
+    finishNode(parent, base, type, this.metadataOf(header));
   }
 
   #makeHardLink(parent: number, path: string, header: TarHeader): void {

@@ -79,7 +79,15 @@ test('create passes on what was asked and drops zero values', async () => {
     Cmd: ['sh'],
     Entrypoint: null,
     User: '',
-    HostConfig: { NetworkMode: 'default', Memory: 0, Binds: null, AutoRemove: true, CapAdd: [] },
+    HostConfig: {
+      NetworkMode: 'default',
+      Memory: 0,
+      Binds: null,
+      AutoRemove: true,
+      CapAdd: [],
+      LogConfig: { Type: '', Config: {} },
+      ConsoleSize: [0, 0],
+    },
     NetworkingConfig: { EndpointsConfig: { default: { Aliases: null, IPAMConfig: null } } },
   };
   const created = await server.call('POST', '/v1.47/containers/create?name=/x', body);

@@ -153,10 +153,15 @@ function checkUnsupported(source: Record<string, unknown>): string[] {
   return warnings.map((field) => `HostConfig.${field} is not supported and was ignored`);
 }
 
-function withNetworkMode(hostConfig: Record<string, unknown>): HostConfig {
-  const mode = hostConfig['NetworkMode'];
-  const NetworkMode = mode === undefined || mode === 'default' ? 'bridge' : mode;
-  return { ...hostConfig, NetworkMode } as HostConfig;
+/** "default" is the bridge; a log configuration or console size that says nothing is left out. */
+function normalize(hostConfig: Record<string, unknown>): HostConfig {
+  const { NetworkMode: mode = 'default', LogConfig, ConsoleSize, ...rest } = hostConfig as HostConfig;
+  return {
+    ...rest,
+    NetworkMode: mode === 'default' ? 'bridge' : mode,
+    ...(LogConfig === undefined || !LogConfig.Type ? {} : { LogConfig }),
+    ...(ConsoleSize === undefined || ConsoleSize.every((side) => side === 0) ? {} : { ConsoleSize }),
+  };
 }
 
 const ENDPOINT = {
@@ -204,6 +209,6 @@ export function parseCreate(body: Record<string, unknown>): { request: CreateCon
   if (config.Image === undefined) throw new LadingError('invalid_argument', 'config cannot be empty: no Image given');
   const source = pick(body, { HostConfig: object }, 'body')['HostConfig'] ?? {};
   const warnings = checkUnsupported(source as Record<string, unknown>);
-  const hostConfig = withNetworkMode(withoutZeros(pick(source, HOST_CONFIG, 'HostConfig')));
+  const hostConfig = normalize(withoutZeros(pick(source, HOST_CONFIG, 'HostConfig')));
   return { request: { config, hostConfig, endpoints: parseEndpoints(body['NetworkingConfig']) }, warnings };
 }

@@ -362,3 +362,9 @@ export function watchFd(fd: number, onReadable: () => void): FdWatch {
   const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, () => onReadable());
   return { close: () => handle.close() };
 }
+
+/** Calls back when a descriptor can be written to without blocking. */
+export function watchFdWritable(fd: number, onWritable: () => void): FdWatch {
+  const handle = koffi.node.poll(fd, { writable: true, disconnect: true }, () => onWritable());
+  return { close: () => handle.close() };
+}

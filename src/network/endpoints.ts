@@ -50,7 +50,7 @@ export class Endpoints {
       const endpoint = this.#reserve(network, netnsPath, request);
       try {
         this.#clearLingering(netnsPath);
-        attachContainer({ ...endpoint, bridgeIndex, mtu: mtuOf(network) });
+        attachContainer({ ...endpoint, bridgeIndex, mtu: mtuOf(network), hairpin: endpoint.ports.length > 0 });
         this.attachDns(network, endpoint);
         if (endpoint.ports.length > 0) await this.#options.firewall.publish(published(endpoint));
         return endpoint;

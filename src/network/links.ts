@@ -11,6 +11,7 @@ import {
   deleteLink,
   findLink,
   listLinks,
+  setHairpin,
   setLinkMaster,
   setLinkUp,
 } from './netlink/index.ts';
@@ -67,6 +68,8 @@ export interface ContainerLink {
   /** '' for no default route. */
   readonly gateway: string;
   readonly mtu: number | undefined;
+  /** Whether the container may reach itself through the host. */
+  readonly hairpin: boolean;
 }
 
 /** A veth pair between bridge and namespace, up, with address and (where there is none yet) default route. */
@@ -76,7 +79,8 @@ export function attachContainer(link: ContainerLink): void {
   try {
     const { interfaceName: name, macAddress, mtu } = link;
     const peer = { name, netnsFd, macAddress, ...(mtu === undefined ? {} : { mtu }) };
-    netlink.request(addVeth(link.hostVeth, link.bridgeIndex, peer));
+    const hairpin = link.hairpin ? [setHairpin(link.hostVeth)] : [];
+    netlink.request(addVeth(link.hostVeth, link.bridgeIndex, peer), ...hairpin);
   } finally {
     closeSync(netnsFd);
   }
@@ -107,12 +111,15 @@ function setDefaultRoute(netlink: NetlinkSocket, gateway: string): void {
   }
 }
 
-/** Puts the links named back on their bridge, and returns the names of other links found there. */
-export function reconcileBridge(bridgeIndex: number, hostVeths: ReadonlySet<string>): string[] {
+/** Puts links (name → hairpin) back on their bridge, and returns the names of other links found there. */
+export function reconcileBridge(bridgeIndex: number, hostVeths: ReadonlyMap<string, boolean>): string[] {
   using netlink = new NetlinkSocket();
   const links = listLinks(netlink);
-  for (const link of links)
-    if (hostVeths.has(link.name) && link.master !== bridgeIndex) netlink.request(setLinkMaster(link.name, bridgeIndex));
+  for (const { name, master } of links) {
+    const hairpin = hostVeths.get(name);
+    if (hairpin === undefined || master === bridgeIndex) continue;
+    netlink.request(setLinkMaster(name, bridgeIndex), ...(hairpin ? [setHairpin(name)] : []));
+  }
   return links.filter((link) => link.master === bridgeIndex && !hostVeths.has(link.name)).map((link) => link.name);
 }
 

@@ -36,7 +36,8 @@ export async function restoreEndpoints(parts: RestoreParts): Promise<void> {
 async function restoreNetwork(parts: RestoreParts, networkId: string): Promise<void> {
   const { network, bridgeIndex } = await parts.bridges.bringUp(networkId);
   const live = parts.store.endpointsOfNetwork(networkId);
-  const strangers = reconcileBridge(bridgeIndex, new Set(live.map((endpoint) => endpoint.hostVeth)));
+  const hostVeths = new Map(live.map((endpoint) => [endpoint.hostVeth, endpoint.ports.length > 0]));
+  const strangers = reconcileBridge(bridgeIndex, hostVeths);
   for (const endpoint of live) {
     for (const port of endpoint.ports.filter((one) => !parts.heldPorts.isHeld(one)))
       tolerate(parts.log, endpoint, () => parts.heldPorts.hold(port));

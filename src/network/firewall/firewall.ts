@@ -71,7 +71,7 @@ export class Firewall {
   #enqueue(script: string): Promise<void> {
     const done = Promise.withResolvers<void>();
     this.#waiting.push({ script, done });
-    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+    this.#working ??= this.#work();
     return done.promise;
   }
 
@@ -86,6 +86,8 @@ export class Firewall {
         for (const { done } of batch) done.reject(error);
       }
     }
+    // Here and not when the promise settles: a caller that goes on in between must not add to a queue nobody works on.
+    this.#working = undefined;
   }
 
   async #apply(changes: string): Promise<void> {

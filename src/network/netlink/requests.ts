@@ -1,6 +1,6 @@
 import { AF } from '../../sys/index.ts';
 import { ipv4Bytes } from '../address/ipv4.ts';
-import { IFA, IFF_UP, IFLA, IFLA_INFO, NLM_F, RT, RTA, RTM, VETH_INFO_PEER } from './constants.ts';
+import { IFA, IFF_UP, IFLA, IFLA_BRPORT_MODE, IFLA_INFO, NLM_F, RT, RTA, RTM, VETH_INFO_PEER } from './constants.ts';
 import { type NetlinkRequest, attribute, numberAttribute, textAttribute } from './message.ts';
 
 const CREATE = NLM_F.CREATE | NLM_F.EXCL;
@@ -50,6 +50,17 @@ export function setLinkMaster(name: string, bridgeIndex: number): NetlinkRequest
   const attributes = [textAttribute(IFLA.IFNAME, name), numberAttribute(IFLA.MASTER, bridgeIndex)];
   const body = Buffer.concat([linkHeader(0, IFF_UP), ...attributes]);
   return { type: RTM.NEWLINK, flags: 0, body, what: `attach link "${name}" to its bridge` };
+}
+
+/** Lets a bridge send a frame back through the port it came from, as a container reaching its own published port needs. */
+export function setHairpin(name: string): NetlinkRequest {
+  const info = attribute(
+    IFLA.LINKINFO,
+    textAttribute(IFLA_INFO.SLAVE_KIND, 'bridge'),
+    attribute(IFLA_INFO.SLAVE_DATA, attribute(IFLA_BRPORT_MODE, Buffer.from([1]))),
+  );
+  const body = Buffer.concat([linkHeader(), textAttribute(IFLA.IFNAME, name), info]);
+  return { type: RTM.NEWLINK, flags: 0, body, what: `set hairpin mode of link "${name}"` };
 }
 
 export function deleteLink(name: string): NetlinkRequest {

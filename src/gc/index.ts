@@ -1,0 +1,2 @@
+export { Lease, LeaseSet } from './lease-set.ts';
+export { collectGarbage, type CollectGarbageOptions, type CollectedGarbage, type Roots } from './collect-garbage.ts';

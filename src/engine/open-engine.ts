@@ -106,13 +106,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
     log,
   });
-  const networks = await NetworkManager.open({
-    stateDir: join(dataRoot, 'networks'),
-    runDir: join(execRoot, 'netns'),
-    dataRoot,
-    metadata,
-    log,
-  });
+  const networks = NetworkManager.open({ dataRoot, runDir: join(execRoot, 'netns'), metadata, log });
   const events = new EventBus();
   const leases = new Leases();
   const images = new ImageStore(content, metadata);
@@ -219,7 +213,9 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
   void collect().catch(() => undefined);
   const close = async (): Promise<void> => {
     lifecycle.close();
-    await networks.close();
+    // Nothing of an engine without containers stays on the host; the bridge and the rules come back with the next container.
+    if (table.all().some((record) => record.status === 'running' || record.status === 'paused')) await networks.close();
+    else await networks.destroy();
     await collector.idle();
     await snapshotter.close();
     client[Symbol.dispose]();

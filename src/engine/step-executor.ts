@@ -78,13 +78,15 @@ export class RuntimeStepExecutor implements StepExecutor {
       addresses.push((await networks.connect(namespace.path, request)).ipAddress);
     }
     const texts = {
-      'resolv.conf': networks.resolvConf(requests[0] ?? { networkId: '', dns: [], dnsSearch: [], dnsOptions: [] }),
-      hosts: networks.hostsFile({
-        hostname: step.hostname,
-        addresses,
-        extraHosts: step.extraHosts.map(splitHost),
-        gateway: '',
-      }),
+      'resolv.conf': networks.resolvConf(
+        requests[0] ?? {
+          networkId: networks.get(step.networkMode === 'host' ? 'host' : 'none').id,
+          dns: [],
+          dnsSearch: [],
+          dnsOptions: [],
+        },
+      ),
+      hosts: networks.hostsFile({ hostname: step.hostname, ipAddresses: addresses, extraHosts: step.extraHosts }),
     };
     const files: ContainerMount[] = [];
     for (const [name, text] of Object.entries(texts)) {

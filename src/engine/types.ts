@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream';
+import type { BuildEvent, BuildRequest, Credentials } from '../builder/index.ts';
 import type { Healthcheck, Platform, RunConfig } from '../oci/index.ts';
 import type { Attachment, LogLine, LogQuery } from '../runtime/index.ts';
+
+export type { BuildEvent, BuildRequest, Credentials } from '../builder/index.ts';
 
 /**
  * Containers are configured, stored and inspected in Docker's own vocabulary (Engine API `ContainerConfig`, `HostConfig`):
@@ -285,13 +288,6 @@ export interface PathStat {
 /** Docker's filters: key → values. */
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
-export interface Credentials {
-  readonly username?: string;
-  readonly password?: string;
-  readonly identitytoken?: string;
-  readonly registrytoken?: string;
-}
-
 /** Docker's JSON progress line (`jsonmessage`). */
 export interface ProgressMessage {
   readonly status?: string;
@@ -435,49 +431,6 @@ export interface VolumeEngine {
   get(name: string): Promise<VolumeView>;
   remove(name: string, force: boolean): Promise<void>;
   prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimed: number }>;
-}
-
-/** What a build reports; the classic endpoint renders it as text, lading's client as live progress. */
-export type BuildEvent =
-  | {
-      readonly kind: 'step';
-      readonly step: number;
-      readonly total: number;
-      readonly stage: string;
-      readonly name: string;
-      readonly status: 'started' | 'cached' | 'done' | 'failed';
-      readonly durationMs?: number;
-    }
-  | { readonly kind: 'output'; readonly step: number; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | {
-      readonly kind: 'progress';
-      readonly step: number;
-      readonly id: string;
-      readonly status: string;
-      readonly current?: number;
-      readonly total?: number;
-    }
-  | { readonly kind: 'warning'; readonly message: string; readonly line?: number }
-  | { readonly kind: 'result'; readonly imageId: string; readonly tags: readonly string[] };
-
-export interface BuildRequest {
-  /** A folder on this machine read in place, or a tar stream (any compression). */
-  readonly context:
-    | { readonly kind: 'directory'; readonly path: string }
-    | { readonly kind: 'tar'; readonly stream: Readable };
-  /** Path inside the context; default "Dockerfile". For a local client it may be outside: then `dockerfileText` is given. */
-  readonly dockerfile: string;
-  readonly dockerfileText?: string;
-  readonly tags: readonly string[];
-  readonly buildArgs: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly target?: string;
-  readonly noCache: boolean;
-  readonly pull: boolean;
-  readonly platform?: Platform;
-  readonly networkMode?: string;
-  readonly extraHosts?: readonly string[];
-  readonly credentials?: Readonly<Record<string, Credentials>>;
 }
 
 export interface BuildEngine {

@@ -148,7 +148,7 @@ export class ContainerNetworking {
     const contents: Record<string, string> = {
       'resolv.conf': this.#networks.resolvConf(
         requests[0] ?? {
-          networkId: '',
+          networkId: this.#networks.get(record.hostConfig.NetworkMode === 'host' ? 'host' : 'none').id,
           dns: record.hostConfig.Dns ?? [],
           dnsSearch: record.hostConfig.DnsSearch ?? [],
           dnsOptions: record.hostConfig.DnsOptions ?? [],

@@ -70,8 +70,8 @@ export class ImagePuller {
       const pulled = await pullImage(client, reference, {
         store: content,
         has: async (digest) => (await content.info(digest)) !== undefined,
-        onManifest: (target, manifest) => {
-          for (const { digest } of [target, manifest.config, ...manifest.layers]) lease.addDigest(digest);
+        onManifest: (target, manifest, descriptor) => {
+          for (const { digest } of [target, descriptor, manifest.config, ...manifest.layers]) lease.addDigest(digest);
         },
         onProgress: ({ id, status, current, total }) =>
           onProgress({
@@ -83,7 +83,6 @@ export class ImagePuller {
         ...(options.credentials ? { auth: options.credentials } : {}),
         ...(options.signal ? { signal: options.signal } : {}),
       });
-      lease.addDigest(pulled.manifest.digest);
       const layers = pairLayers(pulled.imageConfig, pulled.layers);
       const layerSizes = await this.#unpack(layers, lease, options);
       const record: ImageRecord = {

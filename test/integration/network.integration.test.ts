@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -218,10 +219,11 @@ describe('network', { skip }, () => {
     await new Promise((resolve) => local.once('listening', resolve));
     // the container's administrator sends 127/8 to the bridge instead of its own loopback
     for (const command of [
-      ['addr', 'del', '127.0.0.1/8', 'dev', 'lo'],
-      ['route', 'add', '127.0.0.0/8', 'via', web.gateway],
+      ['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet'],
+      ['ip', 'addr', 'del', '127.0.0.1/8', 'dev', 'lo'],
+      ['ip', 'route', 'add', '127.0.0.0/8', 'via', web.gateway],
     ])
-      spawnSync('nsenter', [`--net=${a.path}`, 'ip', ...command]);
+      assert.equal(spawnSync('nsenter', [`--net=${a.path}`, ...command]).status, 0, command.join(' '));
     const { output } = await inside(a.path, 'nc', '-w2', '127.0.0.1', `${(local.address() as AddressInfo).port}`);
     local.close();
     assert.doesNotMatch(output, /secret/);
@@ -243,6 +245,40 @@ describe('network', { skip }, () => {
     assert.doesNotMatch(await lookup('db.web'), new RegExp(db.ip));
     await remove(db);
     await remove(app);
+  });
+
+  test('other names are passed on to name servers, by TCP when the answer is long', async () => {
+    const server = '127.0.0.99';
+    // a name server that answers every question with one text of 600 bytes
+    const answer = (query: Buffer): Buffer => {
+      const text = Buffer.concat([Buffer.from([200]), Buffer.alloc(200, 'x')]);
+      const record = Buffer.from('c00c001000010000003c025b', 'hex');
+      const reply = Buffer.concat([query, record, text, text, text]);
+      reply.writeUInt16BE(0x8180, 2);
+      reply.writeUInt16BE(1, 6);
+      return reply;
+    };
+    const udp = createSocket('udp4').on('message', (query, peer) => {
+      udp.send(answer(query), peer.port, peer.address);
+    });
+    await new Promise<void>((resolve) => udp.bind(53, server, resolve));
+    const tcp = createServer((socket) => {
+      socket.once('data', (framed) => {
+        const reply = answer(framed.subarray(2));
+        socket.end(Buffer.concat([Buffer.from([reply.length >> 8, reply.length & 255]), reply]));
+      });
+    });
+    await new Promise<void>((resolve) => tcp.listen(53, server, resolve));
+    const id = 'f0'.repeat(32);
+    const path = await manager.createNetns(id);
+    await manager.connect(path, { ...requestOf(id, 'asker', web, {}), dns: [server] });
+    const code = `const r=new (require('dns').promises.Resolver)();r.setServers(['127.0.0.11']);
+      r.resolveTxt('long.example').then((v)=>console.log(v[0].join('').length),(e)=>console.log(e.code))`;
+    const { stdout } = await run('nsenter', [`--net=${path}`, process.execPath, '-e', code]);
+    udp.close();
+    tcp.close();
+    await remove({ id });
+    assert.equal(stdout.trim(), '600');
   });
 
   test('restore() takes up running containers after a restart and a flushed firewall', async () => {

@@ -28,7 +28,7 @@ function decode(bytes: Buffer): string {
 
 function decodeEscaping(bytes: Buffer): string {
   let text = '';
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = validSequenceAt(bytes, at);
     text += length > 0 ? bytes.toString('utf8', at, at + length) : String.fromCharCode(0xdc00 + bytes[at]!);
     at += Math.max(1, length);

@@ -44,7 +44,8 @@ function isClean(name: string): boolean {
 function checkLengths(name: string): void {
   if (name.includes('\0')) refuseEntry(name, 'the name holds a NUL byte');
   const bytes = bytesOfText(name);
-  if (bytes.length > MAX_NAME_BYTES) refuseEntry(name, `the name has ${bytes.length} bytes, more than ${MAX_NAME_BYTES}`);
+  if (bytes.length > MAX_NAME_BYTES)
+    refuseEntry(name, `the name has ${bytes.length} bytes, more than ${MAX_NAME_BYTES}`);
   let start = 0;
   while (start <= bytes.length) {
     const slash = bytes.indexOf(0x2f, start);
@@ -60,7 +61,8 @@ export function checkLinkTarget(name: string, target: string): void {
   if (target === '') refuseEntry(name, 'the symlink has no target');
   if (target.includes('\0')) refuseEntry(name, 'the symlink target holds a NUL byte');
   const { length } = bytesOfText(target);
-  if (length >= MAX_NAME_BYTES) refuseEntry(name, `the symlink target has ${length} bytes, more than ${MAX_NAME_BYTES - 1}`);
+  if (length >= MAX_NAME_BYTES)
+    refuseEntry(name, `the symlink target has ${length} bytes, more than ${MAX_NAME_BYTES - 1}`);
 }
 
 /** '' for a name in the root. */

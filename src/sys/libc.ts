@@ -78,7 +78,8 @@ export class SystemError extends Error {
 function check(result: number | bigint, call: string, subject: string | number | Uint8Array): number {
   if (result >= 0) return Number(result);
   const errno = koffi.errno();
-  const shown = subject instanceof Uint8Array ? Buffer.from(subject).toString('latin1').replace('\0', '') : String(subject);
+  const shown =
+    subject instanceof Uint8Array ? Buffer.from(subject).toString('latin1').replace('\0', '') : String(subject);
   throw new SystemError(call, shown, errno);
 }
 
@@ -174,7 +175,8 @@ export function listXattrs(path: NativePath): string[] {
     if (size >= 0) return size === 0 ? [] : buffer.toString('latin1', 0, size - 1).split('\0');
     const errno = koffi.errno();
     if (errno === koffi.os.errno['EOPNOTSUPP']) return [];
-    if (errno !== koffi.os.errno['ERANGE'] || buffer.length > 65_536) throw new SystemError('llistxattr', String(path), errno);
+    if (errno !== koffi.os.errno['ERANGE'] || buffer.length > 65_536)
+      throw new SystemError('llistxattr', String(path), errno);
     buffer = Buffer.alloc(65_537);
   }
 }
@@ -363,8 +365,24 @@ export function watchFd(fd: number, onReadable: () => void): FdWatch {
   return { close: () => handle.close() };
 }
 
-/** Calls back when a descriptor can be written to without blocking. */
-export function watchFdWritable(fd: number, onWritable: () => void): FdWatch {
-  const handle = koffi.node.poll(fd, { writable: true, disconnect: true }, () => onWritable());
-  return { close: () => handle.close() };
+export interface FdPoll {
+  /** Replaces what is waited for; nothing, when both are false. */
+  want(events: { readonly readable: boolean; readonly writable: boolean }): void;
+  close(): void;
+}
+
+/** As {@link watchFd}, for both directions: libuv takes a descriptor only once, a second watch of it aborts the process. */
+export function pollFd(fd: number, onEvent: (events: { readable: boolean; writable: boolean }) => void): FdPoll {
+  let handle: ReturnType<typeof koffi.node.poll> | undefined;
+  // koffi 3.3.4 passes a status before the events, which its types leave out.
+  const callback = (...args: unknown[]): void => onEvent(args.at(-1) as { readable: boolean; writable: boolean });
+  return {
+    want: ({ readable, writable }) => {
+      const events = { readable, writable, disconnect: readable };
+      if (!readable && !writable) handle?.stop();
+      else if (handle) handle.start(events, callback);
+      else handle = koffi.node.poll(fd, events, callback);
+    },
+    close: () => handle?.close(),
+  };
 }

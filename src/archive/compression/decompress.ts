@@ -56,10 +56,11 @@ function unzstd(source: Readable): Readable {
 
 async function feedFrames(source: Readable, stream: ZstdDecompress, onFed: () => void): Promise<void> {
   for await (const chunk of source) {
-    for (let rest = chunk as Buffer; rest.length > 0; ) {
+    for (let rest = chunk as Buffer; rest.length > 0;) {
       const before = stream.bytesWritten;
       await new Promise<void>((resolve, reject) => stream.write(rest, (error) => (error ? reject(error) : resolve())));
-      if (stream.bytesWritten === before) throw new LadingError('invalid_argument', 'decompress zstd: the data leads nowhere');
+      if (stream.bytesWritten === before)
+        throw new LadingError('invalid_argument', 'decompress zstd: the data leads nowhere');
       rest = rest.subarray(stream.bytesWritten - before);
     }
   }
@@ -73,11 +74,14 @@ async function* throughTool(source: Readable, tool: 'bzip2' | 'xz'): AsyncGenera
   ended.catch(ignoreHere);
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(0, 500)));
-  const fed = new Promise<Error | undefined>((resolve) => pipeline(source, child.stdin, (error) => resolve(error ?? undefined)));
+  const fed = new Promise<Error | undefined>((resolve) =>
+    pipeline(source, child.stdin, (error) => resolve(error ?? undefined)),
+  );
   try {
     yield* child.stdout as AsyncIterable<Buffer>;
     const status = await ended.catch((error) => Promise.reject(missingTool(tool, error)));
-    if (status !== 0) throw new LadingError('invalid_argument', `decompress ${tool}: ${complaint.trim() || `exit status ${status}`}`);
+    if (status !== 0)
+      throw new LadingError('invalid_argument', `decompress ${tool}: ${complaint.trim() || `exit status ${status}`}`);
     const error = await fed;
     if (error && errnoOf(error) !== 'EPIPE') throw error;
   } finally {

@@ -29,7 +29,8 @@ export async function applyLayerHere(job: ApplyJob, checkStop: () => void): Prom
   try {
     using extractor = new LayerExtractor(job);
     const { stream, kind } = await autoDecompress(source);
-    if (kind === 'bzip2' || kind === 'xz') throw new LadingError('invalid_argument', `apply layer: it is compressed with ${kind}`);
+    if (kind === 'bzip2' || kind === 'xz')
+      throw new LadingError('invalid_argument', `apply layer: it is compressed with ${kind}`);
     const hash = createHash('sha256');
     const compressedBytes = statSync(job.path).size;
     const sizeBytes = await feedTar(stream, extractor, { ...job, compressedBytes, hash, checkStop });

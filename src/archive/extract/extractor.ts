@@ -73,7 +73,7 @@ export class Extractor implements TarEvents, Disposable {
     if (this.#fd < 0) return;
     const at = this.#header?.sparse ? offset : null;
     try {
-      for (let done = 0; done < bytes.length; )
+      for (let done = 0; done < bytes.length;)
         done += writeSync(this.#fd, bytes, done, bytes.length - done, at === null ? null : at + done);
     } catch (error) {
       throw toLadingError(error, `extract ${showName(this.#header?.name ?? '')}`);
@@ -188,7 +188,8 @@ export class Extractor implements TarEvents, Disposable {
       return true;
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return false;
-      if (errnoOf(error) === 'EPERM') refuseEntry(header.name, `it is a hard link to ${showName(target)}, which cannot be linked`);
+      if (errnoOf(error) === 'EPERM')
+        refuseEntry(header.name, `it is a hard link to ${showName(target)}, which cannot be linked`);
       throw error;
     }
   }
@@ -202,8 +203,7 @@ export class Extractor implements TarEvents, Disposable {
     const parent = this.root.folder(parentOf(path), header.name);
     const isFolder = statAt(parent, baseOf(path))?.isDirectory() === true;
     if (isFolder && header.type === 'directory') return this.finishLater(path, this.metadataOf(header));
-    if (this.options.refuseTypeChange && isFolder !== (header.type === 'directory'))
-      throw typeChange(header, isFolder);
+    if (this.options.refuseTypeChange && isFolder !== (header.type === 'directory')) throw typeChange(header, isFolder);
     if (header.type === 'hardlink' && this.#isItself(parent, path, header)) return;
     removeTree(parent, baseOf(path));
     this.root.forget();

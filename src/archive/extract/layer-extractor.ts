@@ -5,7 +5,7 @@ import { fsPath, nativePath, textOfBytes } from '../byte-text.ts';
 import { refuseEntry } from '../entry-name.ts';
 import type { EntryType, TarHeader } from '../tar/header.ts';
 import { Extractor, type ExtractorOptions } from './extractor.ts';
-import { LayerStack, type Found } from './lower-view.ts';
+import { LayerStack, type Found } from './layer-stack.ts';
 import { isRefusedXattr, type Metadata } from './metadata.ts';
 import { isWhiteoutStat, nativePathAt, statAt } from './stat-at.ts';
 import { whiteoutOf } from './whiteout.ts';
@@ -55,7 +55,8 @@ export class LayerExtractor extends Extractor {
       mknodAt(fd, nativePath(name), S_IF.CHR, 0n);
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
-      if (statAt(fd, name)?.isDirectory()) this.#markOpaque(this.root.folder(folder === '' ? name : `${folder}/${name}`, entry));
+      if (statAt(fd, name)?.isDirectory())
+        this.#markOpaque(this.root.folder(folder === '' ? name : `${folder}/${name}`, entry));
       return;
     }
     this.#whiteouts.push({ folder, name });
@@ -183,4 +184,3 @@ function typeOf({ stats }: Found): EntryType | undefined {
   if (stats.isBlockDevice()) return 'block';
   return stats.isFIFO() ? 'fifo' : undefined;
 }
-

@@ -11,7 +11,10 @@ const FOLDER = O.PATH | O.DIRECTORY | O.CLOEXEC;
 const IN_ROOT = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
 
 /** Told about folders that had to be made because an entry's parent was missing. */
-export type ParentMade = (path: string, info: { readonly replacedWhiteout: boolean; readonly fd: number; readonly base: string }) => void;
+export type ParentMade = (
+  path: string,
+  info: { readonly replacedWhiteout: boolean; readonly fd: number; readonly base: string },
+) => void;
 
 /**
  * A folder inside which names are resolved by the kernel as if it were `/` (openat2 RESOLVE_IN_ROOT): neither symlinks nor `..` lead out,

@@ -22,6 +22,8 @@ export function statAt(fd: number, base: string): Stats | undefined {
 }
 
 /** The character device 0:0: how overlayfs says "deleted". */
-export function isWhiteoutStat(stats: { isCharacterDevice(): boolean; readonly rdev: number | bigint } | undefined): boolean {
+export function isWhiteoutStat(
+  stats: { isCharacterDevice(): boolean; readonly rdev: number | bigint } | undefined,
+): boolean {
   return stats !== undefined && stats.isCharacterDevice() && Number(stats.rdev) === 0;
 }

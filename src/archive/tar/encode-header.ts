@@ -132,7 +132,15 @@ function paxBlocks(header: TarHeader, records: Map<string, Buffer>): Buffer {
   const body = formatPax(sorted.map(([key, value]) => ({ key: bytesOfText(key), value })));
   const base = asciiStandIn(bytesOfText(header.name.replace(/\/+$/, '').split('/').at(-1) ?? ''));
   const name = Buffer.concat([Buffer.from('PaxHeaders.0/'), base]).subarray(0, 100);
-  const pax = { ...header, type: 'file', mode: 0o644, uid: 0, gid: 0, size: body.length, mtime: { sec: 0, nsec: 0 } } as const;
+  const pax = {
+    ...header,
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: body.length,
+    mtime: { sec: 0, nsec: 0 },
+  } as const;
   const { uname: _u, gname: _g, devMajor: _a, devMinor: _b, ...plain } = pax;
   return Buffer.concat([ustarBlock(plain, name, NOTHING, NOTHING, 'x'), body, Buffer.alloc(paddingOf(body.length))]);
 }

@@ -98,4 +98,3 @@ const ZEROS = Buffer.alloc(64 * 1024);
 function* zeros(length: number): Generator<Buffer, void, undefined> {
   for (let left = length; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
 }
-

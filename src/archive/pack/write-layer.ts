@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { toLadingError } from '../../errors/index.ts';
+import type { DiffID } from '../../oci/index.ts';
+import { O } from '../../sys/index.ts';
+import { fsPath } from '../byte-text.ts';
+import { TreePacker } from './tree-packer.ts';
+
+export interface WriteLayerJob {
+  readonly upperDir: string;
+  readonly targetPath: string;
+  /** Seconds; see PackOptions. */
+  readonly clampMtime?: number;
+}
+
+export interface WriteLayerResult {
+  readonly diffId: DiffID;
+  /** Bytes of the tar. */
+  readonly size: number;
+}
+
+/** writeLayerFromUpper in this thread; its loop is busy meanwhile. Does not sync the file. */
+export async function writeLayerHere(job: WriteLayerJob, checkStop: () => void): Promise<WriteLayerResult> {
+  const { clampMtime } = job;
+  let [upper, target] = [-1, -1];
+  try {
+    upper = openSync(fsPath(job.upperDir), O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+    target = openSync(fsPath(job.targetPath), 'w', 0o600);
+    const packer = new TreePacker({
+      overlay: true,
+      reuseBuffer: true,
+      ...(clampMtime === undefined ? {} : { clampMtime }),
+    });
+    const hash = createHash('sha256');
+    let size = 0;
+    for (const chunk of packer.folder(upper)) {
+      checkStop();
+      hash.update(chunk);
+      for (let at = 0; at < chunk.length;) at += writeSync(target, chunk, at);
+      size += chunk.length;
+    }
+    return { diffId: `sha256:${hash.digest('hex')}` as DiffID, size };
+  } catch (error) {
+    throw toLadingError(error, 'write layer');
+  } finally {
+    for (const fd of [upper, target]) if (fd >= 0) closeSync(fd);
+  }
+}

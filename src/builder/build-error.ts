@@ -1,0 +1,31 @@
+import { DockerfileError, type SourceFile, type SourceLocation } from '../dockerfile/index.ts';
+import { LadingError, isLadingError, messageOf, toLadingError, type ErrorCode } from '../errors/index.ts';
+
+/** A step that failed, with the lines of the Dockerfile that asked for it. */
+export class BuildStepError extends LadingError {
+  /** What went wrong, without the lines. */
+  readonly reason: string;
+  /** As `docker build` shows it: file:line, the lines, ">>>" before the failing one. */
+  readonly snippet: string;
+
+  constructor(code: ErrorCode, reason: string, snippet: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(code, snippet === '' ? reason : `${reason}\n${snippet.trimEnd()}`, options);
+    this.reason = reason;
+    this.snippet = snippet;
+  }
+}
+
+/** Gives whatever a step threw its place in the Dockerfile. Cancellation and errors that have a place pass through. */
+export function locateFailure(thrown: unknown, file: SourceFile, location: SourceLocation): LadingError {
+  if (thrown instanceof BuildStepError) return thrown;
+  if (thrown instanceof DockerfileError) {
+    return new BuildStepError(thrown.code, thrown.message, thrown.renderSnippet(), { cause: thrown });
+  }
+  const error = toLadingError(thrown, 'build step');
+  if (isLadingError(error, 'cancelled')) return error;
+  const snippet = new DockerfileError('', file, { location }).renderSnippet();
+  return new BuildStepError(error.code, messageOf(error), snippet, {
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}

@@ -1,0 +1,78 @@
+import { expandInstruction, type Dockerfile } from '../../dockerfile/index.ts';
+import { formatPlatform, type Platform } from '../../oci/index.ts';
+
+const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
+/** Usable in RUN without being declared; kept out of history and cache keys. */
+const PROXY_ARGS: readonly string[] = [...PROXIES, ...PROXIES.map((name) => name.toLowerCase())];
+
+/** The arguments of one build: what the user gave, the platform's, and what the Dockerfile declares before its first FROM. */
+export class BuildArgs {
+  /** Given by the user. */
+  readonly given: ReadonlyMap<string, string>;
+  /** Visible in FROM, and in a stage that declares them without a default. */
+  readonly global: ReadonlyMap<string, string>;
+  readonly #consumed = new Set<string>();
+
+  constructor(given: Readonly<Record<string, string>>, dockerfile: Dockerfile, platforms: Platforms) {
+    this.given = new Map(Object.entries(given));
+    const global = platformArgs(platforms);
+    for (const instruction of dockerfile.globalArgs) {
+      const options = { escape: dockerfile.escape, file: dockerfile, overrides: this.given };
+      for (const arg of expandInstruction(instruction, global, options).instruction.args) {
+        this.#consumed.add(arg.key);
+        if (arg.default !== undefined) global.set(arg.key, arg.default);
+      }
+    }
+    this.global = global;
+  }
+
+  /** The value of an ARG declared in a stage. `declared` is its own default, overridden already. */
+  valueOf(key: string, declared: string | undefined): string | undefined {
+    this.#consumed.add(key);
+    return this.given.get(key) ?? declared ?? this.global.get(key);
+  }
+
+  /** Proxy settings, "NAME=value". */
+  proxies(): string[] {
+    return PROXY_ARGS.flatMap((name) => {
+      const value = this.given.get(name);
+      return value === undefined ? [] : `${name}=${value}`;
+    });
+  }
+
+  /** Given, but declared nowhere that was built. */
+  unused(): string[] {
+    return [...this.given.keys()]
+      .filter((key) => !this.#consumed.has(key) && !PROXY_ARGS.includes(key) && !isBuiltIn(key))
+      .sort();
+  }
+
+  /** SOURCE_DATE_EPOCH as RFC 3339, when it is a number of seconds. */
+  epoch(): string | undefined {
+    const text = this.given.get('SOURCE_DATE_EPOCH') ?? this.global.get('SOURCE_DATE_EPOCH');
+    if (text === undefined || !/^\d{1,11}$/.test(text)) return undefined;
+    return new Date(Number(text) * 1000).toISOString().replace('.000Z', 'Z');
+  }
+}
+
+export interface Platforms {
+  readonly build: Platform;
+  readonly target: Platform;
+  /** Name of the stage asked for, "default" without. */
+  readonly targetStage: string;
+}
+
+function isBuiltIn(key: string): boolean {
+  return key === 'SOURCE_DATE_EPOCH' || key.startsWith('BUILDKIT_');
+}
+
+function platformArgs({ build, target, targetStage }: Platforms): Map<string, string> {
+  const args = new Map<string, string>();
+  for (const [prefix, platform] of [['BUILD', build] as const, ['TARGET', target] as const]) {
+    args.set(`${prefix}PLATFORM`, formatPlatform(platform));
+    args.set(`${prefix}OS`, platform.os);
+    args.set(`${prefix}ARCH`, platform.architecture);
+    args.set(`${prefix}VARIANT`, platform.variant ?? '');
+  }
+  return args.set('TARGETSTAGE', targetStage);
+}

@@ -9,6 +9,7 @@ import type { EmbeddedDns } from './dns/index.ts';
 import type { Firewall, HeldPorts, PublishedPort } from './firewall/index.ts';
 import { readHostResolver } from './host-resolver.ts';
 import { attachContainer, ensureDefaultRoute, removeLink } from './links.ts';
+import { isSameNetns } from './netns.ts';
 import { mtuOf, validatePorts } from './network-request.ts';
 import type { NetworkStore } from './network-store.ts';
 import { needsEmbeddedDns, upstreamsOf } from './resolver-files.ts';
@@ -102,6 +103,7 @@ export class Endpoints {
         'conflict',
         `endpoint with name ${request.containerName} already exists in network ${network.name}`,
       );
+    const known = others.find((endpoint) => isSameNetns(endpoint.netnsPath, netnsPath));
     const endpointId = randomBytes(32).toString('hex');
     const ports = network.internal ? [] : this.#hold(request, endpointId);
     try {
@@ -116,7 +118,7 @@ export class Endpoints {
         hostVeth: `veth${endpointId.slice(0, 10)}`,
         ports,
         request: { ...request, networkId: network.id },
-        netnsPath,
+        netnsPath: known?.netnsPath ?? netnsPath,
         interfaceName: freeInterfaceName(others),
       };
       store.putEndpoint(endpoint);

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LadingError, errnoOf } from '../errors/index.ts';
 import { CLONE, MNT_DETACH, MS, mount, setns, umount, unshare } from '../sys/index.ts';
@@ -63,6 +63,12 @@ export class NetnsFolder {
   keys(): string[] {
     return readdirSync(this.#folder).filter((name) => KEY.test(name));
   }
+}
+
+/** Whether two paths (a bind mount, /proc/PID/ns/net) lead to one namespace. */
+export function isSameNetns(a: string, b: string): boolean {
+  const [first, second] = [statSync(a, { throwIfNoEntry: false }), statSync(b, { throwIfNoEntry: false })];
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
 }
 
 /**

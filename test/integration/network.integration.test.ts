@@ -247,6 +247,25 @@ describe('network', { skip }, () => {
     await remove(app);
   });
 
+  test('a running container joins a second network by its pid, and loses it again', async () => {
+    const second = await manager.createNetwork({ name: 'second' });
+    const peer = await container('peer', second);
+    const app = await container('joiner', web);
+    const process_ = spawn('nsenter', [`--net=${app.path}`, 'sleep', '60']);
+    children.push(process_);
+    await new Promise((resolve) => process_.once('spawn', resolve));
+    await sleep(50);
+    await manager.connect(`/proc/${process_.pid}/ns/net`, requestOf(app.id, 'joiner', second, {}));
+    assert.match((await inside(app.path, 'nslookup', 'peer.second', '127.0.0.11')).output, new RegExp(peer.ip));
+    await manager.disconnect(app.id, web.id);
+    assert.equal((await inside(app.path, 'ping', '-c1', '-W2', peer.ip)).status, 0);
+    assert.match((await inside(app.path, 'ip', 'route')).output, new RegExp(`default via ${second.gateway}`));
+    process_.kill('SIGKILL');
+    await remove(app);
+    await remove(peer);
+    await manager.removeNetwork('second');
+  });
+
   test('other names are passed on to name servers, by TCP when the answer is long', async () => {
     const server = '127.0.0.99';
     // a name server that answers every question with one text of 600 bytes

@@ -29,7 +29,7 @@ import { ImageImporter } from './images/image-importer.ts';
 import { ImageLoader } from './images/image-loader.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { ImagePusher } from './images/image-pusher.ts';
-import { Leases } from './leases.ts';
+import { Leases, buildLease } from './leases.ts';
 import { LocalNetworks } from './networks.ts';
 import { RuntimeStepExecutor } from './step-executor.ts';
 import { LocalSystem } from './system.ts';
@@ -149,7 +149,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     mounter,
     scratchDir: join(dataRoot, 'build'),
     resolveBase: (reference, request) => resolveBase(images, puller, reference, request),
-    lease: () => leases.take(),
+    lease: () => buildLease(leases),
     log,
   });
   const collector = new Collector({ content, snapshotter, images, layerBlobs, table, builder, leases, log });

@@ -70,12 +70,12 @@ export class RuntimeStepExecutor implements StepExecutor {
     const { networks } = this.#d;
     const requests: EndpointRequest[] = [];
     const addresses: string[] = [];
-    let namespace: Namespace = 'host';
-    if (step.networkMode !== 'host') namespace = { path: await networks.createNetns(id) };
-    if (step.networkMode === 'default' && namespace !== 'host' && namespace !== 'new') {
-      const request = stepRequest(id, networks.get('bridge').id, step.hostname);
+    const path = step.networkMode === 'host' ? undefined : await networks.createNetns(id);
+    const namespace: Namespace = path === undefined ? 'host' : { path };
+    if (path !== undefined && step.networkMode === 'default') {
+      const request = stepRequest(id, networks.defaultNetwork().id, step.hostname);
       requests.push(request);
-      addresses.push((await networks.connect(namespace.path, request)).ipAddress);
+      addresses.push((await networks.connect(path, request)).ipAddress);
     }
     const texts = {
       'resolv.conf': networks.resolvConf(

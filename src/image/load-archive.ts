@@ -68,7 +68,7 @@ class ArchiveFiles {
 export async function readImageArchive(
   tar: Readable,
   content: ContentStore,
-  options: { platform?: Platform; signal?: AbortSignal; keep: (digest: Digest) => void },
+  options: { platform?: Platform; signal?: AbortSignal; keep: (digest: Digest) => Promise<void> },
 ): Promise<LoadedImage[]> {
   const files = await storeFiles(tar, content, options);
   const manifestJson = files.find('manifest.json');
@@ -90,7 +90,7 @@ export async function readImageArchive(
 async function storeFiles(
   tar: Readable,
   content: ContentStore,
-  options: { signal?: AbortSignal; keep: (digest: Digest) => void },
+  options: { signal?: AbortSignal; keep: (digest: Digest) => Promise<void> },
 ): Promise<ArchiveFiles> {
   const files = new ArchiveFiles();
   let entries = 0;
@@ -106,7 +106,7 @@ async function storeFiles(
       const blob = await content.ingest(`load-${process.pid}-${crypto.randomUUID()}`, Readable.from(body), {
         size: header.size,
       });
-      options.keep(blob.digest);
+      await options.keep(blob.digest);
       files.blobs.set(name, blob);
     }
   }

@@ -56,16 +56,16 @@ export class Committer {
         throw error;
       },
     );
-    lease.addDigest(layer.diffId as string as Digest);
+    await lease.addDigest(layer.diffId as string as Digest);
     const blob = descriptorOf(
       MEDIA.ociLayer,
       await content.adopt(path, { digest: layer.diffId as string as Digest, size: layer.size }),
     );
     const chainId = await unpacker.unpack(record.parent, layer.diffId, blob);
-    lease.addSnapshot(chainId);
+    await lease.addSnapshot(chainId);
     layerBlobs.remember(layer.diffId, blob);
     const configDescriptor = await putConfig(content, configOf(base, record, options, layer.diffId));
-    lease.addDigest(configDescriptor.digest);
+    await lease.addDigest(configDescriptor.digest);
     const manifest = await putManifest(content, configDescriptor, [
       ...base.layers.map((existing) => existing.blob),
       blob,

@@ -58,20 +58,9 @@ export class ContainerFiles {
   }
 
   async archive(record: ContainerRecord, path: string): Promise<{ stat: PathStat; tar: Readable }> {
+    const stat = await this.stat(record, path);
     const release = await this.#hold(record);
-    try {
-      const root = openSync(this.#rootOf(record), 'r');
-      const stat = statInside(root, path);
-      const parent = openInside(root, path.endsWith('/.') ? path : posix.dirname(posix.resolve('/', path)), path);
-      closeSync(root);
-      const name =
-        path.endsWith('/.') || posix.resolve('/', path) === '/' ? '.' : posix.basename(posix.resolve('/', path));
-      const tar = tarTree(`/proc/self/fd/${parent}`, { path: name });
-      return { stat, tar: releasing(tar, async () => (closeFd(parent), release())) };
-    } catch (error) {
-      await release();
-      throw error;
-    }
+    return { stat, tar: releasing(tarTree(this.#rootOf(record), path), release) };
   }
 
   async unarchive(
@@ -82,17 +71,12 @@ export class ContainerFiles {
   ): Promise<void> {
     if (record.hostConfig.ReadonlyRootfs)
       throw new LadingError('permission_denied', 'container rootfs is marked read-only');
-    await this.#withRoot(record, async (root) => {
-      const stat = statInside(root, path);
-      if ((stat.mode & GO_MODE.dir) === 0 && !stat.linkTarget)
-        throw new LadingError('invalid_argument', `extraction point is not a directory: ${path}`);
-      const fd = openInside(root, path, path);
-      try {
-        await extractTar(tar, { dir: `/proc/self/fd/${fd}`, noOverwriteDirNonDir: options.noOverwriteDirNonDir });
-      } finally {
-        closeFd(fd);
-      }
-    });
+    const release = await this.#hold(record);
+    try {
+      await extractTar(tar, { dir: this.#rootOf(record), into: path, refuseTypeChange: options.noOverwriteDirNonDir });
+    } finally {
+      await release();
+    }
   }
 
   /** A running container is seen as it sees itself, with its volumes; a stopped one by its root file system alone. */
@@ -136,15 +120,6 @@ export class ContainerFiles {
         if (record.status !== 'running' && record.status !== 'paused') this.#d.mounter.unmount(target);
       }
     };
-  }
-}
-
-/** Opens a folder inside `root` (a descriptor), links resolved as if it were "/". */
-function openInside(root: number, path: string, asked: string): number {
-  try {
-    return openat2(root, path, O.RDONLY | O.DIRECTORY | O.CLOEXEC, 0, RESOLVE.IN_ROOT);
-  } catch (error) {
-    throw notFound(asked, error);
   }
 }
 

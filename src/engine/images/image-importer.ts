@@ -78,11 +78,11 @@ export class ImageImporter {
       {},
       options.signal ? { signal: options.signal } : {},
     );
-    lease.addDigest(stored.digest);
+    await lease.addDigest(stored.digest);
     const diffId = stored.digest as string as DiffID;
     const blob = descriptorOf(MEDIA.ociLayer, stored);
     const chainId = await unpacker.unpack(undefined, diffId, blob, options.signal ? { signal: options.signal } : {});
-    lease.addSnapshot(chainId);
+    await lease.addSnapshot(chainId);
     layerBlobs.remember(diffId, blob);
     const created = new Date().toISOString();
     const config: ImageConfig = {
@@ -93,7 +93,7 @@ export class ImageImporter {
       history: [{ created, comment: options.message || 'Imported from -' }],
     };
     const configDescriptor = await putConfig(content, config);
-    lease.addDigest(configDescriptor.digest);
+    await lease.addDigest(configDescriptor.digest);
     const manifest = await putManifest(content, configDescriptor, [blob]);
     const size = await unpacker.sizeOf(chainId);
     const record = { id: configDescriptor.digest, manifest, storedAt: created, sizeBytes: size, layerSizes: [size] };

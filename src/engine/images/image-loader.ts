@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ContentStore } from '../../content/index.ts';
 import { LadingError } from '../../errors/index.ts';
 import { pairLayers, readImageArchive, type ImageStore, type LoadedImage, type Unpacker } from '../../image/index.ts';
-import { familiarReference, shortId } from '../../oci/index.ts';
+import { familiarReference, shortId, type Digest } from '../../oci/index.ts';
 import type { EventBus } from '../events.ts';
 import type { Leases } from '../leases.ts';
 import type { OnProgress } from '../types.ts';
@@ -29,13 +29,13 @@ export class ImageLoader {
     const { content, leases, collect } = this.#d;
     try {
       await using lease = leases.take();
-      const keep = (digest: Parameters<typeof lease.addDigest>[0]): void => lease.addDigest(digest);
+      const keep = (digest: Digest): Promise<void> => lease.addDigest(digest);
       const loaded = await readImageArchive(tar, content, {
         keep,
         ...(options.signal ? { signal: options.signal } : {}),
       });
       for (const image of loaded) {
-        lease.addDigest(image.manifest.digest);
+        await lease.addDigest(image.manifest.digest);
         await this.#store(image, lease, options);
       }
     } catch (error) {
@@ -48,7 +48,7 @@ export class ImageLoader {
 
   async #store(
     loaded: LoadedImage,
-    lease: { addSnapshot(name: string): void },
+    lease: { addSnapshot(name: string): Promise<void> },
     options: { onProgress: OnProgress; signal?: AbortSignal },
   ): Promise<void> {
     const { images, unpacker, events } = this.#d;
@@ -56,7 +56,7 @@ export class ImageLoader {
     const layerSizes: number[] = [];
     let parent: (typeof layers)[number]['chainId'] | undefined;
     for (const layer of layers) {
-      lease.addSnapshot(layer.chainId);
+      await lease.addSnapshot(layer.chainId);
       options.onProgress({
         status: 'Loading layer',
         id: shortId(layer.diffId),

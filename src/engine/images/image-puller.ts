@@ -69,9 +69,13 @@ export class ImagePuller {
       const before = images.reference(reference)?.target.digest;
       const pulled = await pullImage(client, reference, {
         store: content,
-        has: async (digest) => (await content.info(digest)) !== undefined,
+        has: async (digest) => {
+          await lease.addDigest(digest);
+          return (await content.info(digest)) !== undefined;
+        },
         onManifest: (target, manifest, descriptor) => {
-          for (const { digest } of [target, descriptor, manifest.config, ...manifest.layers]) lease.addDigest(digest);
+          for (const { digest } of [target, descriptor, manifest.config, ...manifest.layers])
+            void lease.addDigest(digest);
         },
         onProgress: ({ id, status, current, total }) =>
           onProgress({
@@ -111,14 +115,14 @@ export class ImagePuller {
 
   async #unpack(
     layers: Image['layers'],
-    lease: { addSnapshot(name: string): void },
+    lease: { addSnapshot(name: string): Promise<void> },
     options: PullOptions,
   ): Promise<number[]> {
     const { unpacker, layerBlobs } = this.#d;
     const sizes: number[] = [];
     let parent: ChainID | undefined;
     for (const layer of layers) {
-      lease.addSnapshot(layer.chainId);
+      await lease.addSnapshot(layer.chainId);
       options.onProgress({
         id: shortId(layer.blob.digest),
         status: 'Extracting',

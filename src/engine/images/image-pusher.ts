@@ -62,9 +62,9 @@ export class ImagePusher {
     options.onProgress({ status: `The push refers to repository [${repositoryOf(reference)}]` });
     const blobs: Descriptor[] = [];
     for (const layer of image.layers) blobs.push(await this.#compressed(layer, options));
-    for (const blob of blobs) lease.addDigest(blob.digest);
+    for (const blob of blobs) await lease.addDigest(blob.digest);
     const manifest = await this.#manifestFor(image, blobs);
-    lease.addDigest(manifest.digest);
+    await lease.addDigest(manifest.digest);
     const config: Descriptor = await this.#configOf(image);
     const mountFrom = this.#repositoriesOf(reference, image);
     const pushed = await pushImage(client, reference, {

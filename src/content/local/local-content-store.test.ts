@@ -100,7 +100,9 @@ test('LocalContentStore.ingest() keeps what it got for a resume when source or s
   assert.equal((await writer.commit()).digest, digestOf('first second'));
 
   const hanging = new Readable({ read() {} });
-  const aborting = store.ingest('y', hanging, {}, { signal: AbortSignal.timeout(5) });
+  const controller = new AbortController();
+  const aborting = store.ingest('y', hanging, {}, { signal: controller.signal });
+  setTimeout(() => controller.abort(), 5);
   await assert.rejects(aborting, failsWith('cancelled', /store blob "y"/));
   assert.ok(hanging.destroyed);
 });

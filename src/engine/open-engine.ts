@@ -29,6 +29,8 @@ import { ImageImporter } from './images/image-importer.ts';
 import { ImageLoader } from './images/image-loader.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { ImagePusher } from './images/image-pusher.ts';
+import { sweepLeftovers } from './leftovers.ts';
+import { snapshotKeyOf } from './containers/container-record.ts';
 import { Leases, buildLease } from './leases.ts';
 import { LocalNetworks } from './networks.ts';
 import { RuntimeStepExecutor } from './step-executor.ts';
@@ -98,6 +100,8 @@ async function engineId(dataRoot: string): Promise<string> {
 async function assemble(options: EngineOptions, unlock: () => void): Promise<Engine> {
   const { dataRoot, execRoot, log } = options;
   const trash = join(dataRoot, 'trash');
+  const stepsRoot = join(execRoot, 'steps');
+  const buildRoot = join(dataRoot, 'build');
   const metadata = openMetadata(join(dataRoot, 'metadata.db'));
   const content = await LocalContentStore.open(join(dataRoot, 'content'), { log });
   const snapshotter = await OverlaySnapshotter.open(join(dataRoot, 'snapshots'), metadata);
@@ -145,9 +149,9 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     layerBlobs,
     unpacker,
     metadata,
-    executor: new RuntimeStepExecutor({ runtime, mounter, networks, runRoot: join(execRoot, 'steps'), cgroupParent }),
+    executor: new RuntimeStepExecutor({ runtime, mounter, networks, runRoot: stepsRoot, cgroupParent }),
     mounter,
-    scratchDir: join(dataRoot, 'build'),
+    scratchDir: buildRoot,
     resolveBase: (reference, request) => resolveBase(images, puller, reference, request),
     lease: () => buildLease(leases),
     log,
@@ -208,6 +212,15 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     },
   );
   await snapshotter.reconcile();
+  await sweepLeftovers({
+    runtime,
+    mounter,
+    snapshotter,
+    stepsRoot,
+    buildRoot,
+    containerKeys: new Set(table.all().map((record) => snapshotKeyOf(record.id))),
+    log,
+  });
   await content.sweepIngests(0);
   await lifecycle.reconcile();
   void collect().catch(() => undefined);

@@ -137,10 +137,20 @@ export interface LogQuery {
 
 /** Paths of one container's files; all below `stateDir` (durable) or `runDir` (tmpfs). */
 export interface ContainerPaths {
-  /** Bundle, log, exit file: `/var/lib/lading/containers/<id>`. */
+  /** Log, exit file: `/var/lib/lading/containers/<id>`. */
   readonly stateDir: string;
-  /** Pid files, sockets: `<exec-root>/containers/<id>`. */
+  /** Bundle (it serves one run only), pid files, sockets: `<exec-root>/containers/<id>`. */
   readonly runDir: string;
+}
+
+export interface CreateOptions {
+  readonly openStdin: boolean;
+  /** The container reads end of file when its first writer leaves (default, as `docker run -i`); false keeps stdin open. */
+  readonly stdinOnce?: boolean;
+  readonly logDriver: 'k8s-file' | 'none';
+  /** Size of one generation of the log; one former generation is kept. */
+  readonly logMaxBytes?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** A started exec or container that this or an earlier daemon process started. */
@@ -156,20 +166,11 @@ export interface ContainerRuntime {
   /** "runc 1.1.5", for `version` and `info`. */
   readonly description: { readonly name: string; readonly version: string; readonly path: string };
   /**
-   * Writes the bundle and creates the container, stopped before its program. With `attach`, the streams are connected before
-   * the program starts, so that nothing is lost.
+   * Writes the bundle and creates the container, stopped before its program: whoever attaches now loses nothing. The exit
+   * of an earlier run is forgotten.
    * @throws LadingError whose `cause` is a {@link StartError}
    */
-  create(
-    spec: ContainerSpec,
-    paths: ContainerPaths,
-    options: {
-      readonly openStdin: boolean;
-      readonly logDriver: 'k8s-file' | 'none';
-      readonly logMaxBytes?: number;
-      readonly signal?: AbortSignal;
-    },
-  ): Promise<RunningProcess>;
+  create(spec: ContainerSpec, paths: ContainerPaths, options: CreateOptions): Promise<RunningProcess>;
   /** Runs the program of a created container. */
   start(id: string, paths: ContainerPaths): Promise<void>;
   /** Connects to a created or running container's streams. Several may be attached at once. */
@@ -178,7 +179,10 @@ export interface ContainerRuntime {
     paths: ContainerPaths,
     options: { readonly stdin: boolean; readonly tty: boolean },
   ): Promise<Attachment>;
-  /** Resolves when the container has ended; works across daemon restarts (exit file). Cancelling stops only the waiting. */
+  /**
+   * Resolves when the container has ended; works across daemon restarts (exit file). A container whose end nobody saw
+   * (the monitor was killed, the machine went down) exited with 255. Cancelling stops only the waiting.
+   */
   wait(id: string, paths: ContainerPaths, options?: { readonly signal?: AbortSignal }): Promise<Exit>;
   /** The pid of the main process while it lives, else undefined. */
   livePid(id: string, paths: ContainerPaths): Promise<number | undefined>;

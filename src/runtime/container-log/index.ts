@@ -1,0 +1,2 @@
+export { readLogs } from './read-logs.ts';
+export { LogRotation } from './log-rotation.ts';

@@ -1,0 +1,1 @@
+export { attachTo } from './attach.ts';

@@ -1,5 +1,5 @@
 import { DockerfileError, type SourceFile, type SourceLocation } from '../dockerfile/index.ts';
-import { LadingError, isLadingError, messageOf, toLadingError, type ErrorCode } from '../errors/index.ts';
+import { LadingError, messageOf, toLadingError, type ErrorCode } from '../errors/index.ts';
 
 /** A step that failed, with the lines of the Dockerfile that asked for it. */
 export class BuildStepError extends LadingError {
@@ -22,7 +22,7 @@ export function locateFailure(thrown: unknown, file: SourceFile, location: Sourc
     return new BuildStepError(thrown.code, thrown.message, thrown.renderSnippet(), { cause: thrown });
   }
   const error = toLadingError(thrown, 'build step');
-  if (isLadingError(error, 'cancelled')) return error;
+  if (error.code === 'cancelled') return error;
   const snippet = new DockerfileError('', file, { location }).renderSnippet();
   return new BuildStepError(error.code, messageOf(error), snippet, {
     cause: error,

@@ -80,11 +80,10 @@ export interface StepExecutor {
   ): Promise<number>;
 }
 
-/** Keeps what a running build made or needs from the garbage collector. */
-export interface BuildLease {
-  addDigest(digest: Digest): void;
-  addSnapshot(name: string): void;
-  release(): void;
+/** Keeps what a running build made or needs from the garbage collector until it is disposed. Await before looking whether a thing exists. */
+export interface BuildLease extends AsyncDisposable {
+  addDigest(digest: Digest): Promise<void> | void;
+  addSnapshot(name: string): Promise<void> | void;
 }
 
 export interface BaseRequest {

@@ -24,7 +24,10 @@ export function applyConfigInstruction(
 ): RunConfig {
   switch (instruction.kind) {
     case 'env':
-      return { ...config, Env: instruction.pairs.reduce((env, { key, value }) => setEnv(env, key, value), config.Env ?? []) };
+      return {
+        ...config,
+        Env: instruction.pairs.reduce((env, { key, value }) => setEnv(env, key, value), config.Env ?? []),
+      };
     case 'label':
       return {
         ...config,

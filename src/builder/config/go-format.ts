@@ -2,7 +2,10 @@
 
 /** `%q` of a string. */
 export function goQuote(text: string): string {
-  return JSON.stringify(text).replace(/[\u007f-\u009f]/g, (ch) => `\\u${ch.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f]/g,
+    (ch) => `\\u${ch.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** `%q` of a []string. */

@@ -10,7 +10,9 @@ export function describeMetadata(config: RunConfig, instruction: Instruction): s
   switch (instruction.kind) {
     case 'env':
     case 'label':
-      return [instruction.kind.toUpperCase(), ...instruction.pairs.map(({ key, value }) => `${key}=${value}`)].join(' ');
+      return [instruction.kind.toUpperCase(), ...instruction.pairs.map(({ key, value }) => `${key}=${value}`)].join(
+        ' ',
+      );
     case 'arg':
       return `ARG ${instruction.args.map((arg) => (arg.default === undefined ? arg.key : `${arg.key}=${arg.default}`)).join(' ')}`;
     case 'cmd':

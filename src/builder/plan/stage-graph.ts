@@ -42,7 +42,8 @@ export class StageGraph {
     if (from === 'scratch') return { kind: 'scratch' };
     const earlier = this.#find(from, stage.index);
     if (earlier) return { kind: 'stage', stage: earlier };
-    if (/^\d+$/.test(from)) throw new LadingError('invalid_argument', `invalid from flag value ${from}: invalid stage index ${from}`);
+    if (/^\d+$/.test(from))
+      throw new LadingError('invalid_argument', `invalid from flag value ${from}: invalid stage index ${from}`);
     return { kind: 'image', reference: from };
   }
 
@@ -64,7 +65,10 @@ export class StageGraph {
   }
 
   #find(name: string, before: number): Stage | undefined {
-    return this.#named(name, before) ?? (/^\d+$/.test(name) && Number(name) < before ? this.#dockerfile.stages[Number(name)] : undefined);
+    return (
+      this.#named(name, before) ??
+      (/^\d+$/.test(name) && Number(name) < before ? this.#dockerfile.stages[Number(name)] : undefined)
+    );
   }
 
   /** The latest earlier stage of a name. */

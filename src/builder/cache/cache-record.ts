@@ -1,0 +1,38 @@
+import type { ChainID, Descriptor, DiffID } from '../../oci/index.ts';
+
+/** A layer of an image being built: stored, and unpacked as a committed snapshot. */
+export interface BuiltLayer {
+  readonly diffId: DiffID;
+  /** Name of its snapshot. */
+  readonly chainId: ChainID;
+  readonly blob: Descriptor;
+  /** Unpacked, bytes. */
+  readonly sizeBytes: number;
+}
+
+/** Everything a step's result depends on; its digest is the cache key. Plain JSON. */
+export type StepInputs = Readonly<Record<string, unknown>>;
+
+/** What one step of some build made. Shared by all builds. */
+export interface CacheRecord {
+  /** Digest of the inputs. */
+  readonly key: string;
+  /** "run", "copy", "add", "workdir". */
+  readonly kind: string;
+  /** The instruction, for people. */
+  readonly text: string;
+  /** ChainID of the layers below. */
+  readonly parent?: ChainID;
+  /** Absent when the step changed nothing. */
+  readonly layer?: BuiltLayer;
+  /** RFC 3339: when the step ran. Goes into the image's history, so that a cached build gives the same image. */
+  readonly createdAt: string;
+  readonly lastUsedAt: string;
+  readonly uses: number;
+}
+
+/** Kept beside a record and read only to explain: the inputs themselves and, for copies, the files. */
+export interface CacheInputs {
+  readonly inputs: StepInputs;
+  readonly files?: readonly (readonly [path: string, facts: string])[];
+}

@@ -1,0 +1,216 @@
+import { chmodSync, closeSync, constants, copyFileSync, lstatSync, type Stats } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { IgnoreMatcher } from '../../dockerfile/index.ts';
+import { LadingError } from '../../errors/index.ts';
+import {
+  AT,
+  S_IF,
+  chownAt,
+  closeFd,
+  getXattr,
+  linkAt,
+  listXattrs,
+  mkdirAt,
+  mknodAt,
+  setXattr,
+  symlinkAt,
+  unlinkAt,
+  utimesAt,
+} from '../../sys/index.ts';
+import { Turns } from '../tree/file-digests.ts';
+import type { FileStat, FileTree } from '../tree/file-tree.ts';
+import { fsPath, joinPath, nativePath } from '../tree/names.ts';
+import type { ModeChange } from './mode.ts';
+import type { Owner, Rootfs } from './rootfs.ts';
+import { walkUnit, type CopyUnit, type WalkEntry } from './select.ts';
+
+export interface CopyOptions {
+  /** Owner of what is copied; undefined keeps the source's. */
+  readonly owner: Owner | undefined;
+  /** Owner of folders made on the way. */
+  readonly parentOwner: Owner;
+  readonly mode?: ModeChange | undefined;
+  readonly exclude?: IgnoreMatcher | undefined;
+  /** Devices, pipes and attributes too: for sources that are root file systems. */
+  readonly special: boolean;
+  readonly signal?: AbortSignal;
+}
+
+const INLINE_BYTES = 1 << 20;
+const COPY_FLAGS = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
+
+/**
+ * Copies units into a root file system by Docker's rules: of a folder its contents; a file into `dest` when that is a folder or ends with "/",
+ * else onto it. Missing folders are made 0755. An existing destination folder keeps its metadata, folders below it get the source's.
+ * @param dest absolute, with its trailing slash if it had one
+ */
+export async function copyUnits(
+  rootfs: Rootfs,
+  dest: string,
+  tree: FileTree,
+  units: readonly CopyUnit[],
+  options: CopyOptions,
+): Promise<void> {
+  for (const unit of units) {
+    options.signal?.throwIfAborted();
+    const copier = new Copier(rootfs, tree, options);
+    if (unit.stat.type === 'directory') {
+      const folder = rootfs.resolve(joinPath(dest, unit.parents));
+      rootfs.ensureFolder(folder, options.parentOwner);
+      await copier.copyFolder(unit, folder);
+    } else await copier.copyFile(unit, fileTarget(rootfs, dest, unit, options.parentOwner));
+  }
+}
+
+/** Where a file goes; the folder it goes to exists afterwards. */
+export function fileTarget(
+  rootfs: Rootfs,
+  dest: string,
+  unit: { name: string; parents: string },
+  owner: Owner,
+): string {
+  let target = rootfs.resolve(joinPath(dest, unit.parents));
+  if (dest.endsWith('/') || unit.parents !== '') rootfs.ensureFolder(target, owner);
+  if (rootfs.stat(target)?.isDirectory()) target = joinPath(target, unit.name);
+  rootfs.ensureFolder(folderOf(target), owner);
+  return target;
+}
+
+function folderOf(path: string): string {
+  const folder = posix.dirname(path);
+  return folder === '.' ? '' : folder;
+}
+
+class Copier {
+  readonly #rootfs: Rootfs;
+  readonly #tree: FileTree;
+  readonly #options: CopyOptions;
+  readonly #turns = new Turns();
+  /** Where the first name of a file with several was copied to. */
+  readonly #linked = new Map<bigint, string>();
+
+  constructor(rootfs: Rootfs, tree: FileTree, options: CopyOptions) {
+    this.#rootfs = rootfs;
+    this.#tree = tree;
+    this.#options = options;
+  }
+
+  async copyFile(unit: CopyUnit, target: string): Promise<void> {
+    for await (const [entry] of walkUnit(this.#tree, unit, this.#options.exclude))
+      if (entry) await this.#inFolder(folderOf(target), (fd) => this.#copyEntry(entry, fd, target));
+  }
+
+  /** Folders get their times last, when nothing more is written into them. */
+  async copyFolder(unit: CopyUnit, target: string): Promise<void> {
+    const folders: { path: string; stat: FileStat; source: string }[] = [];
+    for await (const entries of walkUnit(this.#tree, unit, this.#options.exclude, this.#options.signal)) {
+      const first = entries[0];
+      if (!first) continue;
+      const folder = joinPath(target, folderOf(first.rel)).replace(/\/$/, '');
+      await this.#inFolder(folder, async (fd) => {
+        for (const entry of entries) {
+          const path = joinPath(target, entry.rel);
+          if (entry.stat.type === 'directory') {
+            this.#makeFolder(fd, path);
+            folders.push({ path, stat: entry.stat, source: entry.path });
+          } else await this.#copyEntry(entry, fd, path);
+          await this.#turns.pause(this.#options.signal);
+        }
+      });
+    }
+    for (const { path, stat, source } of folders.reverse())
+      this.#rootfs.within(folderOf(path), (fd) => this.#finish(fd, posix.basename(path), source, stat));
+  }
+
+  async #inFolder(folder: string, work: (fd: number) => Promise<void>): Promise<void> {
+    const fd = this.#rootfs.openFolder(folder);
+    try {
+      await work(fd);
+    } finally {
+      closeFd(fd);
+    }
+  }
+
+  #makeFolder(fd: number, path: string): void {
+    const name = posix.basename(path);
+    const existing = statAt(fd, name);
+    if (existing?.isDirectory()) return;
+    if (existing) throw new LadingError('invalid_argument', `cannot copy to non-directory: /${path}`);
+    mkdirAt(fd, nativePath(name), 0o700);
+  }
+
+  async #copyEntry({ path, stat }: WalkEntry, fd: number, target: string): Promise<void> {
+    const name = posix.basename(target);
+    if (!this.#options.special && stat.type !== 'file' && stat.type !== 'symlink') return;
+    if (stat.type === 'socket') return;
+    makeRoom(fd, name, target);
+    if (stat.type === 'file') {
+      if (this.#linkEarlier(fd, name, stat, target)) return;
+      await this.#copyBytes(path, stat, `/proc/self/fd/${fd}/${name}`);
+    } else if (stat.type === 'symlink') symlinkAt(nativePath(this.#tree.readLink(path)), fd, nativePath(name));
+    else mknodAt(fd, nativePath(name), NODES[stat.type as keyof typeof NODES] | 0o600, stat.rdev);
+    this.#finish(fd, name, path, stat);
+  }
+
+  #linkEarlier(fd: number, name: string, stat: FileStat, target: string): boolean {
+    if (stat.links < 2) return false;
+    const earlier = this.#linked.get(stat.inode);
+    if (earlier === undefined) {
+      this.#linked.set(stat.inode, target);
+      return false;
+    }
+    linkAt(AT.FDCWD, this.#rootfs.pathOf(earlier), fd, nativePath(name));
+    return true;
+  }
+
+  async #copyBytes(source: string, stat: FileStat, target: string): Promise<void> {
+    const fd = this.#tree.open(source);
+    try {
+      const from = `/proc/self/fd/${fd}`;
+      if (stat.size <= INLINE_BYTES) copyFileSync(from, fsPath(target), COPY_FLAGS);
+      else await copyFile(from, fsPath(target), COPY_FLAGS);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Owner first: changing it takes set-id bits and capabilities away. */
+  #finish(fd: number, name: string, source: string, stat: FileStat): void {
+    const { owner = stat, mode, special } = this.#options;
+    chownAt(fd, nativePath(name), owner.uid, owner.gid);
+    if (stat.type !== 'symlink') {
+      chmodSync(fsPath(`/proc/self/fd/${fd}/${name}`), mode ? mode(stat.mode, stat.type === 'directory') : stat.mode);
+      if (special) copyXattrs(this.#tree.nativePathOf(source), nativePath(`/proc/self/fd/${fd}/${name}`));
+    }
+    utimesAt(fd, nativePath(name), timeOf(stat.mtimeNs));
+  }
+}
+
+const NODES = { fifo: S_IF.FIFO, char: S_IF.CHR, block: S_IF.BLK } as const;
+
+function statAt(fd: number, name: string): Stats | undefined {
+  return lstatSync(fsPath(`/proc/self/fd/${fd}/${name}`), { throwIfNoEntry: false });
+}
+
+/** A file or link replaces what is there, except a folder. */
+function makeRoom(fd: number, name: string, target: string): void {
+  const existing = statAt(fd, name);
+  if (existing?.isDirectory())
+    throw new LadingError('invalid_argument', `cannot replace to directory /${target} with file`);
+  if (existing) unlinkAt(fd, nativePath(name));
+}
+
+function timeOf(ns: bigint): { sec: number; nsec: number } {
+  const nsec = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return { sec: Number((ns - nsec) / 1_000_000_000n), nsec: Number(nsec) };
+}
+
+/** What belongs to the file's meaning; overlay's own marks and security labels do not. */
+function copyXattrs(from: string | Buffer, to: string | Buffer): void {
+  for (const name of listXattrs(from)) {
+    if (!name.startsWith('user.') && name !== 'security.capability' && !name.startsWith('system.posix_acl_')) continue;
+    const value = getXattr(from, name);
+    if (value) setXattr(to, name, value);
+  }
+}

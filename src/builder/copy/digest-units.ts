@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import type { IgnoreMatcher } from '../../dockerfile/index.ts';
+import { digestFile, type FileDigests } from '../tree/file-digests.ts';
+import type { FileStat, FileTree } from '../tree/file-tree.ts';
+import { walkUnit, type CopyUnit } from './select.ts';
+
+export interface UnitsDigest {
+  readonly digest: string;
+  /** Files and their digests, for explaining a miss; cut after some thousands. */
+  readonly files: readonly (readonly [path: string, facts: string])[];
+}
+
+export interface DigestOptions {
+  readonly exclude?: IgnoreMatcher | undefined;
+  /** Owners are copied too, so they count. */
+  readonly keepOwner: boolean;
+  readonly known?: FileDigests | undefined;
+  readonly signal?: AbortSignal;
+}
+
+const MAX_KEPT = 5000;
+
+/** One digest of everything a copy would write: names, kinds, permissions, owners, link targets, contents. Times do not count. */
+export async function digestUnits(
+  tree: FileTree,
+  units: readonly CopyUnit[],
+  options: DigestOptions,
+): Promise<UnitsDigest> {
+  const total = createHash('sha256');
+  const files: [string, string][] = [];
+  for (const unit of units) {
+    total.update(`unit\0${unit.stat.type === 'directory' ? '' : unit.name}\0${unit.parents}\0${unit.stat.type}\n`);
+    for await (const entries of walkUnit(tree, unit, options.exclude, options.signal))
+      for (const { rel, path, stat } of entries) {
+        const facts = await factsOf(tree, path, stat, options);
+        total.update(`${rel}\0${facts}\n`);
+        if (files.length < MAX_KEPT) files.push([path, facts]);
+      }
+  }
+  return { digest: total.digest('hex'), files };
+}
+
+function factsOf(tree: FileTree, path: string, stat: FileStat, options: DigestOptions): Promise<string> | string {
+  const owner = options.keepOwner ? ` ${stat.uid}:${stat.gid}` : '';
+  const facts = `${stat.type} ${stat.mode.toString(8)}${owner}`;
+  switch (stat.type) {
+    case 'file':
+      return contentOf(tree, path, stat, options).then((digest) => `${facts} ${digest}`);
+    case 'symlink':
+      return `${facts} ${tree.readLink(path)}`;
+    case 'char':
+    case 'block':
+      return `${facts} ${stat.rdev}`;
+    default:
+      return facts;
+  }
+}
+
+function contentOf(tree: FileTree, path: string, stat: FileStat, { known, signal }: DigestOptions): Promise<string> {
+  return known ? known.digestOf(tree, path, stat, signal) : digestFile(tree, path, stat.size, signal);
+}

@@ -1,0 +1,130 @@
+import { posix } from 'node:path';
+import { IgnoreMatcher, matchGlob } from '../../dockerfile/index.ts';
+import { LadingError } from '../../errors/index.ts';
+import { Turns } from '../tree/file-digests.ts';
+import type { FileStat, FileTree } from '../tree/file-tree.ts';
+import { joinPath } from '../tree/names.ts';
+
+/** One thing to copy: a file, or the contents of a folder. */
+export interface CopyUnit {
+  /** Where it really is in its tree, links followed. */
+  readonly path: string;
+  readonly stat: FileStat;
+  /** Name it gets inside a destination folder: that of the source as written, not of what a link led to. */
+  readonly name: string;
+  /** --parents: folders kept in front of it. */
+  readonly parents: string;
+}
+
+/** Something below a unit; `rel` is '' for a unit that is a file. */
+export interface WalkEntry {
+  readonly rel: string;
+  readonly path: string;
+  readonly stat: FileStat;
+}
+
+const MAX_DEPTH = 1000;
+
+/**
+ * What the sources of a COPY name, in order. Patterns match as Go's filepath.Match and may match nothing; a plain source must exist.
+ * @throws invalid_argument `"/x": not found`
+ */
+export function selectUnits(
+  tree: FileTree,
+  sources: readonly string[],
+  options: { readonly parents?: boolean } = {},
+): CopyUnit[] {
+  return sources.flatMap((source) => {
+    const { path, pivot } = cleanSource(source, options.parents ?? false);
+    return matches(tree, path).flatMap((found) => {
+      const real = tree.resolve(found);
+      const stat = real === undefined ? undefined : tree.stat(real);
+      if (real === undefined || !stat) {
+        if (isPattern(path)) return [];
+        throw notFound(source);
+      }
+      return {
+        path: real,
+        stat,
+        name: posix.basename(found),
+        parents: options.parents ? parentsOf(found, pivot, stat) : '',
+      };
+    });
+  });
+}
+
+/** `/./` in a --parents source says where the kept part begins. */
+function cleanSource(source: string, parents: boolean): { path: string; pivot: string } {
+  const clean = (text: string): string => posix.normalize(`/${text}`).replace(/^\/+|\/+$/g, '');
+  const at = parents ? source.indexOf('/./') : -1;
+  return { path: clean(source), pivot: at < 0 ? '' : clean(source.slice(0, at)) };
+}
+
+function parentsOf(found: string, pivot: string, stat: FileStat): string {
+  const kept = pivot !== '' && found.startsWith(`${pivot}/`) ? found.slice(pivot.length + 1) : found;
+  if (stat.type === 'directory') return kept;
+  const folder = posix.dirname(kept);
+  return folder === '.' ? '' : folder;
+}
+
+function notFound(source: string): LadingError {
+  const shown = posix.normalize(`/${source}`).replace(/(.)\/$/, '$1');
+  return new LadingError('invalid_argument', `failed to compute cache key: "${shown}": not found`, {
+    hint: 'the path is relative to the build context, and .dockerignore may leave it out',
+  });
+}
+
+function isPattern(path: string): boolean {
+  return /[*?[\\]/.test(path);
+}
+
+/** Paths a pattern matches, component by component; a plain path is returned as it is. */
+function matches(tree: FileTree, pattern: string): string[] {
+  if (!isPattern(pattern)) return [pattern];
+  let folders = [''];
+  for (const part of pattern.split('/'))
+    folders = folders.flatMap((folder) => {
+      if (!isPattern(part)) return [joinPath(folder, part)];
+      const real = tree.resolve(folder);
+      if (real === undefined || tree.stat(real)?.type !== 'directory') return [];
+      return tree
+        .names(real)
+        .filter((name) => matchGlob(part, name))
+        .map((name) => joinPath(folder, name));
+    });
+  return folders;
+}
+
+/** A unit's entries, folders before what is in them, what is excluded left out. A folder's own entry (`rel` '') is not among them. */
+export async function* walkUnit(
+  tree: FileTree,
+  unit: CopyUnit,
+  exclude: IgnoreMatcher | undefined,
+  signal?: AbortSignal,
+): AsyncGenerator<WalkEntry[], void, undefined> {
+  if (unit.stat.type !== 'directory') {
+    if (!exclude?.ignores(unit.name)) yield [{ rel: '', path: unit.path, stat: unit.stat }];
+    return;
+  }
+  const turns = new Turns();
+  const pending: { rel: string; path: string; depth: number }[] = [{ rel: '', path: unit.path, depth: 0 }];
+  for (let folder = pending.pop(); folder; folder = pending.pop()) {
+    if (folder.depth > MAX_DEPTH)
+      throw new LadingError('invalid_argument', `"/${folder.path.slice(0, 200)}…": nested too deep`);
+    const entries: WalkEntry[] = [];
+    for (const name of tree.names(folder.path)) {
+      const [rel, path] = [joinPath(folder.rel, name), joinPath(folder.path, name)];
+      const stat = tree.stat(path);
+      if (!stat || isExcluded(exclude, rel, stat)) continue;
+      entries.push({ rel, path, stat });
+      if (stat.type === 'directory') pending.push({ rel, path, depth: folder.depth + 1 });
+    }
+    yield entries;
+    await turns.pause(signal);
+  }
+}
+
+function isExcluded(exclude: IgnoreMatcher | undefined, rel: string, stat: FileStat): boolean {
+  if (!exclude?.ignores(rel)) return false;
+  return stat.type !== 'directory' || !exclude.mayContainIncluded(rel);
+}

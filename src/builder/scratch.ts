@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RootfsMounter } from '../runtime/index.ts';
+import type { Mount, Snapshotter } from '../snapshot/index.ts';
+
+const KEY_PREFIX = 'build-';
+
+/** A key for a snapshot that lives no longer than a build. */
+export function temporaryKey(): string {
+  return `${KEY_PREFIX}${randomBytes(12).toString('hex')}`;
+}
+
+/** The builder's folder: mount points and unpacked contexts of running builds, cache mounts and remembered digests that stay. */
+export class Scratch {
+  readonly #root: string;
+  readonly #mounter: RootfsMounter;
+  readonly #snapshotter: Snapshotter;
+  #ready: Promise<void> | undefined;
+
+  constructor(root: string, mounter: RootfsMounter, snapshotter: Snapshotter) {
+    this.#root = root;
+    this.#mounter = mounter;
+    this.#snapshotter = snapshotter;
+  }
+
+  get digestsFolder(): string {
+    return join(this.#root, 'context-digests');
+  }
+
+  get cacheMountsFolder(): string {
+    return join(this.#root, 'cache-mounts');
+  }
+
+  /** Once in a process, before its first build: undoes what a crash left. */
+  ready(): Promise<void> {
+    this.#ready ??= this.#recover();
+    return this.#ready;
+  }
+
+  /** A new empty folder; `release` removes it with all that is in it. */
+  async folder(kind: 'contexts' | 'files'): Promise<{ path: string; release: () => Promise<void> }> {
+    const path = join(this.#root, kind, randomBytes(8).toString('hex'));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return { path, release: () => rm(path, { recursive: true, force: true }) };
+  }
+
+  /** Mounts a snapshot. Never removes what is below the mount point: `release` unmounts and drops the empty folder. */
+  async mounted(mount: Mount): Promise<{ path: string; release: () => Promise<void> }> {
+    const path = join(this.#root, 'mounts', randomBytes(8).toString('hex'));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const release = async (): Promise<void> => {
+      this.#mounter.unmount(path);
+      await rmdir(path).catch(() => undefined);
+    };
+    try {
+      this.#mounter.mount(mount, path);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    return { path, release };
+  }
+
+  async #recover(): Promise<void> {
+    const mounts = join(this.#root, 'mounts');
+    for (const name of await readdir(mounts).catch(() => [])) {
+      this.#mounter.unmount(join(mounts, name));
+      await rmdir(join(mounts, name)).catch(() => undefined);
+    }
+    for (const kind of ['contexts', 'files']) await this.#removeLater(join(this.#root, kind));
+    for await (const { name, kind } of this.#snapshotter.walk())
+      if (kind !== 'committed' && name.startsWith(KEY_PREFIX)) await this.#snapshotter.remove(name);
+  }
+
+  async #removeLater(path: string): Promise<void> {
+    const trash = `${path}.${randomBytes(4).toString('hex')}.trash`;
+    const moved = await rename(path, trash).then(
+      () => true,
+      () => false,
+    );
+    if (moved) void rm(trash, { recursive: true, force: true }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,115 @@
+import { createHash, hash } from 'node:crypto';
+import { closeSync, readSync } from 'node:fs';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { writeFileAtomic } from '../../base/index.ts';
+import type { FileStat, FileTree } from './file-tree.ts';
+
+/** [inode, size, mtimeNs, ctimeNs, digest] */
+type Known = readonly [string, number, string, string, string];
+
+const AT_ONCE = 256 * 1024;
+const PIECE = 1 << 20;
+const MAX_REMEMBERED = 200_000;
+/** A file changed less than this before it was read may change again without a new time. */
+const SETTLED_MS = 50;
+
+/**
+ * Digests of a context's files, remembered by path, inode, size and times: an unchanged context is not read again.
+ * Kept in one file for each context folder; losing it costs only reading.
+ */
+export class FileDigests {
+  readonly #path: string;
+  #known = new Map<string, Known>();
+  #changed = false;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  static async open(folder: string, contextRoot: string): Promise<FileDigests> {
+    const digests = new FileDigests(join(folder, `${hash('sha256', contextRoot).slice(0, 32)}.json`));
+    await digests.#load();
+    return digests;
+  }
+
+  /** Hex sha256 of a file's bytes. */
+  async digestOf(tree: FileTree, path: string, stat: FileStat, signal?: AbortSignal): Promise<string> {
+    const [inode, mtime, ctime] = [String(stat.inode), String(stat.mtimeNs), String(stat.ctimeNs)];
+    const known = this.#known.get(path);
+    if (known && known[0] === inode && known[1] === stat.size && known[2] === mtime && known[3] === ctime)
+      return known[4];
+    const startedMs = Date.now();
+    const digest = await digestFile(tree, path, stat.size, signal);
+    if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS && this.#known.size < MAX_REMEMBERED) {
+      this.#known.set(path, [inode, stat.size, mtime, ctime, digest]);
+      this.#changed = true;
+    }
+    return digest;
+  }
+
+  /** Writes what was learned. */
+  async save(): Promise<void> {
+    if (!this.#changed) return;
+    this.#changed = false;
+    await mkdir(join(this.#path, '..'), { recursive: true, mode: 0o700 });
+    await writeFileAtomic(this.#path, JSON.stringify([...this.#known]), { durable: false });
+  }
+
+  async #load(): Promise<void> {
+    try {
+      this.#known = new Map(JSON.parse(await readFile(this.#path, 'utf8')) as [string, Known][]);
+    } catch {
+      this.#known = new Map();
+    }
+  }
+}
+
+/** Reads a file once; small ones at once, larger ones in pieces between which others get their turn. */
+export async function digestFile(tree: FileTree, path: string, size: number, signal?: AbortSignal): Promise<string> {
+  const fd = tree.open(path);
+  if (size <= AT_ONCE) {
+    try {
+      return digestSmall(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  const file = await open(`/proc/self/fd/${fd}`, 'r').finally(() => closeSync(fd));
+  try {
+    const sha256 = createHash('sha256');
+    const buffer = Buffer.allocUnsafe(PIECE);
+    for (;;) {
+      signal?.throwIfAborted();
+      const { bytesRead } = await file.read(buffer, 0, PIECE);
+      if (bytesRead === 0) return sha256.digest('hex');
+      sha256.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+const small = Buffer.allocUnsafe(AT_ONCE);
+
+function digestSmall(fd: number): string {
+  const sha256 = createHash('sha256');
+  for (;;) {
+    const length = readSync(fd, small);
+    if (length === 0) return sha256.digest('hex');
+    sha256.update(small.subarray(0, length));
+  }
+}
+
+/** Lets the event loop serve others now and then in a long walk of synchronous calls. */
+export class Turns {
+  #since = performance.now();
+
+  async pause(signal?: AbortSignal): Promise<void> {
+    if (performance.now() - this.#since < 8) return;
+    signal?.throwIfAborted();
+    await setImmediate();
+    this.#since = performance.now();
+  }
+}

@@ -1,0 +1,173 @@
+import { closeSync, lstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs';
+import type { IgnoreMatcher } from '../../dockerfile/index.ts';
+import { LadingError, errnoOf } from '../../errors/index.ts';
+import { O, RESOLVE, openat2 } from '../../sys/index.ts';
+import { fsPath, joinPath, namesIn, nativePath } from './names.ts';
+
+export type FileType = 'file' | 'directory' | 'symlink' | 'fifo' | 'char' | 'block' | 'socket';
+
+/** What is known of a path without reading it. Links are not followed. */
+export interface FileStat {
+  readonly type: FileType;
+  /** Permission bits with set-id and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly inode: bigint;
+  readonly links: number;
+  readonly rdev: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+const MAX_HOPS = 40;
+
+/**
+ * Files below a folder, as a build may see them: paths are relative ('' is the root), links never lead outside, what is ignored does not exist.
+ * Nothing in the folder changes while it is used: what was looked up is remembered.
+ */
+export class FileTree implements Disposable {
+  readonly #fd: number;
+  readonly #base: string;
+  readonly #ignore: IgnoreMatcher | undefined;
+  readonly #stats = new Map<string, FileStat | undefined>();
+  readonly #names = new Map<string, readonly string[]>();
+  readonly root: string;
+
+  constructor(root: string, ignore?: IgnoreMatcher) {
+    this.root = root;
+    this.#fd = openSync(root, O.RDONLY | O.DIRECTORY);
+    this.#base = `/proc/self/fd/${this.#fd}`;
+    this.#ignore = ignore;
+  }
+
+  /** Whether ignore rules hide something: then the folder itself must not be shown to a step. */
+  get hasRules(): boolean {
+    return this.#ignore !== undefined;
+  }
+
+  /** Of the path itself, not where a link leads. undefined when there is nothing, or it is ignored. */
+  stat(path: string): FileStat | undefined {
+    const known = this.#stats.get(path);
+    if (known || this.#stats.has(path)) return known;
+    const stat = this.#visibleStat(path);
+    this.#stats.set(path, stat);
+    return stat;
+  }
+
+  /** Visible names in a folder, sorted. */
+  names(folder: string): readonly string[] {
+    const known = this.#names.get(folder);
+    if (known) return known;
+    const all = namesIn(this.#pathOf(folder));
+    const names = this.#ignore ? all.filter((name) => this.stat(joinPath(folder, name)) !== undefined) : all;
+    this.#names.set(folder, names);
+    return names;
+  }
+
+  readLink(path: string): string {
+    return readlinkSync(fsPath(this.#pathOf(path)), 'utf8');
+  }
+
+  /**
+   * The path with every link in it followed inside the tree, the last one too; undefined when something on the way is missing or ignored.
+   * @throws invalid_argument when links lead in circles
+   */
+  resolve(path: string): string | undefined {
+    let pending = path.split('/');
+    let resolved: string[] = [];
+    for (let hops = 0; pending.length > 0;) {
+      const name = pending.shift()!;
+      if (name === '' || name === '.') continue;
+      if (name === '..') {
+        resolved.pop();
+        continue;
+      }
+      const next = [...resolved, name].join('/');
+      const stat = this.#rawStat(next);
+      if (!stat) return undefined;
+      if (stat.type !== 'symlink') {
+        resolved.push(name);
+        continue;
+      }
+      if (++hops > MAX_HOPS) throw new LadingError('invalid_argument', `"/${path}": too many levels of symbolic links`);
+      const target = this.readLink(next);
+      if (target.startsWith('/')) resolved = [];
+      pending = [...target.split('/'), ...pending];
+    }
+    const result = resolved.join('/');
+    return this.stat(result) ? result : undefined;
+  }
+
+  /** Opens a resolved path for reading; the caller closes it. No link is followed. */
+  open(path: string): number {
+    const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.CLOEXEC;
+    return openat2(this.#fd, nativePath(path === '' ? '.' : path), flags, 0, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
+  }
+
+  /** Host path of a resolved path, good while the tree is open. */
+  hostPath(path: string): string {
+    return path === '' ? this.root : `${this.root}/${path}`;
+  }
+
+  /** For extended attributes. */
+  nativePathOf(path: string): string | Buffer {
+    return nativePath(this.#pathOf(path));
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+
+  #pathOf(path: string): string {
+    return path === '' ? `${this.#base}/.` : `${this.#base}/${path}`;
+  }
+
+  #rawStat(path: string): FileStat | undefined {
+    try {
+      const stats = lstatSync(fsPath(this.#pathOf(path)), { bigint: true, throwIfNoEntry: false });
+      return stats && toFileStat(stats);
+    } catch (error) {
+      if (['ENOTDIR', 'ENAMETOOLONG', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
+      throw error;
+    }
+  }
+
+  #visibleStat(path: string): FileStat | undefined {
+    const stat = this.#rawStat(path);
+    if (!stat || path === '' || !this.#ignore?.ignores(path)) return stat;
+    // An ignored folder exists when something below it is included again.
+    if (stat.type !== 'directory' || !this.#ignore.mayContainIncluded(path)) return undefined;
+    return this.names(path).length > 0 ? stat : undefined;
+  }
+}
+
+function toFileStat(stats: BigIntStats): FileStat {
+  return {
+    type: typeOf(stats),
+    mode: Number(stats.mode) & 0o7777,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: Number(stats.size),
+    inode: stats.ino,
+    links: Number(stats.nlink),
+    rdev: stats.rdev,
+    mtimeNs: stats.mtimeNs,
+    ctimeNs: stats.ctimeNs,
+  };
+}
+
+const TYPES: Readonly<Record<number, FileType>> = {
+  0o10: 'file',
+  0o04: 'directory',
+  0o12: 'symlink',
+  0o01: 'fifo',
+  0o02: 'char',
+  0o06: 'block',
+  0o14: 'socket',
+};
+
+function typeOf(stats: BigIntStats): FileType {
+  return TYPES[(Number(stats.mode) >> 12) & 0o17] ?? 'socket';
+}

@@ -1,22 +1,24 @@
 // Bundles the sources into dist/: run by `npm run build`.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
+/** Built beside and swapped in whole: a failed build leaves the old one standing. */
+const staging = join(root, `dist.${process.pid}`);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
 /** Names of the files in dist and what they start from; parts that do not exist yet are left out. */
 const PROGRAMS: Readonly<Record<string, string>> = {
+  lading: 'src/cli/entry.ts',
   ladingd: 'src/daemon/main.ts',
   'archive-worker': 'src/archive/worker.ts',
 };
 
 const common: BuildOptions = {
   absWorkingDir: root,
-  outdir: dist,
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -41,16 +43,34 @@ function commit(): string {
 }
 
 const started = performance.now();
-rmSync(dist, { recursive: true, force: true });
-// The command line is split so that a verb loads its own code only.
-await build({
-  ...common,
-  entryPoints: { lading: 'src/cli/entry.ts' },
-  splitting: true,
-  chunkNames: 'chunk/[name]-[hash]',
-});
-const programs = Object.entries(PROGRAMS).filter(([, source]) => existsSync(join(root, source)));
-await Promise.all(programs.map(([name, source]) => build({ ...common, entryPoints: { [name]: source } })));
-console.log(
-  `dist: lading${programs.map(([name]) => `, ${name}`).join('')} in ${Math.round(performance.now() - started)} ms`,
-);
+// Names as arguments build only those programs, over what is there.
+const wanted = process.argv.slice(2);
+const names = wanted.length === 0 ? await replaceAll() : await buildPrograms(dist, wanted);
+console.log(`dist: ${names.join(', ')} in ${Math.round(performance.now() - started)} ms`);
+
+async function replaceAll(): Promise<string[]> {
+  try {
+    const built = await buildPrograms(staging, Object.keys(PROGRAMS));
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(staging, dist);
+    return built;
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+async function buildPrograms(outdir: string, selected: readonly string[]): Promise<string[]> {
+  const existing = selected.filter((name) => existsSync(join(root, PROGRAMS[name] ?? '')));
+  await Promise.all(
+    existing.map((name) =>
+      build({
+        ...common,
+        outdir,
+        entryPoints: { [name]: PROGRAMS[name] ?? '' },
+        // The command line is split so that a verb loads its own code only.
+        ...(name === 'lading' ? { splitting: true, chunkNames: 'chunk/[name]-[hash]' } : {}),
+      }),
+    ),
+  );
+  return existing;
+}

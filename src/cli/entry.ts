@@ -3,7 +3,9 @@ import * as nodeModule from 'node:module';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 15)) {
-  process.stderr.write(`lading: needs Node.js 22.15 or newer, this is ${process.versions.node} (${process.execPath})\n`);
+  process.stderr.write(
+    `lading: needs Node.js 22.15 or newer, this is ${process.versions.node} (${process.execPath})\n`,
+  );
   process.exit(1);
 }
 nodeModule.enableCompileCache();

@@ -96,7 +96,8 @@ async function report(error: unknown): Promise<number> {
     return error instanceof UsageError ? error.status : EXIT_FAILURE;
   }
   process.stderr.write(`lading: ${messageOf(error)}\n`);
-  if (process.env['LADING_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (process.env['LADING_DEBUG'] !== undefined && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}\n`);
   return EXIT_FAILURE;
 }
 

@@ -148,6 +148,9 @@ async function checked(response: IncomingMessage): Promise<IncomingMessage> {
   const status = response.statusCode ?? 0;
   if (status >= 400 || status === 304) throw await errorOfResponse(response);
   if (status >= 300)
-    throw new LadingError('unavailable', `call the daemon: unexpected redirect to "${response.headers.location ?? ''}"`);
+    throw new LadingError(
+      'unavailable',
+      `call the daemon: unexpected redirect to "${response.headers.location ?? ''}"`,
+    );
   return response;
 }

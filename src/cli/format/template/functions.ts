@@ -61,7 +61,8 @@ function printf(format: unknown, ...args: readonly unknown[]): string {
     let shown: string;
     if (verb === 'q') shown = JSON.stringify(display(value));
     else if (verb === 'f') shown = Number(value).toFixed(precision === undefined ? 6 : Number(precision));
-    else if (verb === 'x') shown = typeof value === 'number' ? value.toString(16) : Buffer.from(String(value)).toString('hex');
+    else if (verb === 'x')
+      shown = typeof value === 'number' ? value.toString(16) : Buffer.from(String(value)).toString('hex');
     else if ('svdt'.includes(verb)) shown = display(value);
     else return all;
     return String(flags).includes('-') ? shown.padEnd(Number(width)) : shown.padStart(Number(width));

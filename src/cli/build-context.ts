@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, isAbsolute, relative, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import type { BuildContext } from '../client/index.ts';
+import { LadingError } from '../errors/index.ts';
+import type { Context } from './command.ts';
+
+export interface ResolvedContext {
+  readonly context: BuildContext;
+  /** Query "dockerfile": inside the context. */
+  readonly dockerfile: string | undefined;
+  /** Query "remote". */
+  readonly remote?: string;
+}
+
+const BLOCK = 512;
+const MAX_DOCKERFILE_BYTES = 4 << 20;
+
+/** What the arguments PATH and -f mean: a folder read in place, a tar of it for daemons elsewhere, stdin, or an address. */
+export async function resolveContext(
+  context: Context,
+  path: string,
+  file: string | undefined,
+  inPlace: boolean,
+): Promise<ResolvedContext> {
+  if (path === '-') return fromStdin(context, file);
+  if (/^(?:https?:\/\/|git@|git:\/\/|github\.com\/)/.test(path))
+    return { context: { kind: 'tar', tar: Readable.from([]) }, dockerfile: file, remote: path };
+  const folder = resolve(path);
+  if (!existsSync(folder)) throw cannotPrepare(`path "${path}" not found`);
+  if (!statSync(folder).isDirectory()) throw cannotPrepare(`path "${path}" is not a folder`);
+  const { dockerfile, text } = await dockerfileOf(context, folder, file);
+  if (inPlace) return { context: { kind: 'directory', path: folder, dockerfileText: text }, dockerfile };
+  if (text === undefined) return { context: { kind: 'tar', tar: tarOfFolder(folder) }, dockerfile };
+  throw cannotPrepare('a Dockerfile outside the context needs a daemon on this machine');
+}
+
+/** Docker looks for -f from the working directory; a file outside the context is sent as text. */
+async function dockerfileOf(
+  context: Context,
+  folder: string,
+  file: string | undefined,
+): Promise<{ dockerfile: string | undefined; text?: string }> {
+  if (file === '-') return { dockerfile: undefined, text: (await readStdin(context)).toString('utf8') };
+  const path = file === undefined ? resolve(folder, 'Dockerfile') : resolve(file);
+  if (!existsSync(path))
+    throw new LadingError(
+      'invalid_argument',
+      `failed to read dockerfile: open ${file ?? 'Dockerfile'}: no such file or directory`,
+    );
+  if (file === undefined) return { dockerfile: undefined };
+  const inside = relative(folder, path);
+  if (!inside.startsWith('..') && !isAbsolute(inside)) return { dockerfile: inside };
+  return { dockerfile: basename(path), text: readFileSync(path, 'utf8') };
+}
+
+/** stdin holds a tar (of any compression), or a Dockerfile alone. */
+async function fromStdin(context: Context, file: string | undefined): Promise<ResolvedContext> {
+  if (file === '-') throw cannotPrepare('cannot use stdin for both build context and Dockerfile');
+  const iterator = (context.stdin as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  let head = Buffer.alloc(0);
+  let ended = false;
+  while (head.length < BLOCK && !ended) {
+    const { value, done } = await iterator.next();
+    if (done === true) ended = true;
+    else head = Buffer.concat([head, value]);
+  }
+  const all = async function* (): AsyncGenerator<Buffer> {
+    if (head.length > 0) yield head;
+    if (!ended) yield* { [Symbol.asyncIterator]: () => iterator };
+  };
+  if (isArchive(head)) return { context: { kind: 'tar', tar: Readable.from(all()) }, dockerfile: file };
+  const chunks: Buffer[] = [];
+  for await (const chunk of all()) chunks.push(chunk);
+  return {
+    context: { kind: 'tar', tar: Readable.from([tarOfFile('Dockerfile', Buffer.concat(chunks))]) },
+    dockerfile: undefined,
+  };
+}
+
+async function readStdin(context: Context): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of context.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_DOCKERFILE_BYTES) throw cannotPrepare('the Dockerfile from stdin is larger than 4 MiB');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** gzip, bzip2, xz, zstd or a tar header. */
+function isArchive(head: Buffer): boolean {
+  const magics = ['1f8b', '425a68', 'fd377a585a00', '28b52ffd'];
+  if (magics.some((magic) => head.subarray(0, magic.length / 2).toString('hex') === magic)) return true;
+  return head.length >= BLOCK && head.toString('latin1', 257, 262) === 'ustar';
+}
+
+/** A tar with one file. */
+export function tarOfFile(name: string, content: Buffer): Buffer {
+  const header = Buffer.alloc(BLOCK);
+  const octal = (value: number, width: number): string => `${value.toString(8).padStart(width - 1, '0')}\0`;
+  header.write(name, 0);
+  header.write(octal(0o644, 8) + octal(0, 8) + octal(0, 8) + octal(content.length, 12) + octal(0, 12), 100);
+  header.write('        0', 148);
+  header.write('ustar\x0000', 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  const padding = Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK);
+  return Buffer.concat([header, content, padding, Buffer.alloc(2 * BLOCK)]);
+}
+
+/** The whole folder; the daemon applies .dockerignore. */
+function tarOfFolder(folder: string): Readable {
+  const child = spawn('tar', ['-C', folder, '--sort=name', '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.on('error', (error) => child.stdout.destroy(error));
+  child.on('close', (code) => {
+    if (code !== 0) child.stdout.destroy(new LadingError('internal', `read the build context: tar ended with ${code}`));
+  });
+  return child.stdout;
+}
+
+function cannotPrepare(why: string): LadingError {
+  return new LadingError('invalid_argument', `unable to prepare context: ${why}`);
+}

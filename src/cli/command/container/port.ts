@@ -1,0 +1,29 @@
+import { LadingError } from '../../../errors/index.ts';
+import type { Command } from '../../command.ts';
+
+export const command: Command = {
+  name: 'port',
+  summary: 'List port mappings or a specific mapping for the container',
+  usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
+  flags: [],
+  arity: [1, 2],
+  async run({ args: [container = '', wanted], context }) {
+    const { Ports } = (await context.client.containers.inspect(container)).NetworkSettings;
+    const side = ({ HostIp, HostPort }: { HostIp: string; HostPort: string }): string =>
+      `${HostIp.includes(':') ? `[${HostIp}]` : HostIp}:${HostPort}`;
+    if (wanted === undefined) {
+      const lines = Object.entries(Ports).flatMap(([port, sides]) =>
+        (sides ?? []).map((one) => `${port} -> ${side(one)}\n`),
+      );
+      context.stdout.write(lines.sort().join(''));
+      return;
+    }
+    const sides = Ports[wanted.includes('/') ? wanted : `${wanted}/tcp`] ?? [];
+    if (sides.length === 0)
+      throw new LadingError(
+        'not_found',
+        `Error: No public port '${wanted.replace(/\/tcp$/, '')}/tcp' published for ${container}`,
+      );
+    context.stdout.write(sides.map((one) => `${side(one)}\n`).join(''));
+  },
+};

@@ -1,0 +1,158 @@
+import { writeFileSync } from 'node:fs';
+import type { BuildEvent } from '../../../client/index.ts';
+import { LadingError, isLadingError } from '../../../errors/index.ts';
+import { formatReference, parseReference, withDefaultTag } from '../../../oci/index.ts';
+import { resolveContext, type ResolvedContext } from '../../build-context.ts';
+import type { Command, Context, Invocation } from '../../command.ts';
+import { keyValues } from '../../container-options/values.ts';
+import { allCredentials } from '../../credentials.ts';
+import { bool, list, text, type FlagValues } from '../../flags.ts';
+import type { BuildDisplay } from '../../progress/build-display.ts';
+import { EXIT_FAILURE, ExitError, UsageError } from '../../usage-error.ts';
+
+type Result = Extract<BuildEvent, { kind: 'result' }>;
+
+export const command: Command = {
+  name: 'build',
+  summary: 'Build an image from a Dockerfile',
+  usage: '[OPTIONS] PATH | URL | -',
+  flags: [
+    list('add-host', '', 'Add a custom host-to-IP mapping (format: "host:ip")'),
+    list('build-arg', '', 'Set build-time variables'),
+    text('file', 'f', 'Name of the Dockerfile (default: "PATH/Dockerfile")'),
+    text('iidfile', '', 'Write the image ID to a file'),
+    list('label', '', 'Set metadata for an image'),
+    text('network', '', 'Set the networking mode for the "RUN" instructions during build (default "default")'),
+    bool('no-cache', '', 'Do not use cache when building the image'),
+    text('platform', '', 'Set target platform for build'),
+    text('progress', '', 'Type of progress output ("auto", "plain", "tty", "quiet", "rawjson") (default "auto")'),
+    bool('pull', '', 'Always attempt to pull all referenced images'),
+    bool('quiet', 'q', 'Suppress the build output and print image ID on success'),
+    list('tag', 't', 'Image identifier (format: "[registry/]repository[:tag]")'),
+    text('target', '', 'Set the target build stage to build'),
+    { ...bool('load', '', ''), hidden: true },
+    { ...bool('rm', '', ''), hidden: true },
+    { ...bool('force-rm', '', ''), hidden: true },
+  ],
+  examples: [
+    'lading build -t my/app:1 .',
+    'lading build --target test --progress plain .',
+    'lading build - < Dockerfile',
+  ],
+  arity: [1, 1],
+  async run(invocation) {
+    const { flags, context } = invocation;
+    const quiet = flags.bool('quiet') || flags.text('progress') === 'quiet';
+    const result = await buildShowing(invocation, await displayFor(flags, context, quiet));
+    const iidfile = flags.text('iidfile');
+    if (iidfile !== undefined) writeFileSync(iidfile, result.imageId);
+    if (quiet) context.stdout.write(`${result.imageId}\n`);
+  },
+};
+
+async function buildShowing(invocation: Invocation, display: BuildDisplay): Promise<Result> {
+  let failed = true;
+  try {
+    const result = await buildWhereAllowed(invocation, display);
+    failed = false;
+    return result;
+  } catch (error) {
+    display.finish(true);
+    if (!(error instanceof BuildFailure)) throw error;
+    throw new ExitError(EXIT_FAILURE, `ERROR: failed to build: ${error.message}`);
+  } finally {
+    if (!failed) display.finish(false);
+  }
+}
+
+/** Folders are read in place by a daemon of the same user on this machine; others are sent a tar. */
+async function buildWhereAllowed(invocation: Invocation, display: BuildDisplay): Promise<Result> {
+  const {
+    args: [path = ''],
+    flags,
+    context,
+  } = invocation;
+  const resolve = (inPlace: boolean): Promise<ResolvedContext> =>
+    resolveContext(context, path, flags.text('file'), inPlace);
+  const inPlace = context.client.isLocal;
+  try {
+    return await runBuild(invocation, await resolve(inPlace), display);
+  } catch (error) {
+    if (!inPlace || path === '-' || error instanceof BuildFailure || !isLadingError(error, 'permission_denied'))
+      throw error;
+    return await runBuild(invocation, await resolve(false), display);
+  }
+}
+
+async function runBuild(
+  { flags, context }: Invocation,
+  source: ResolvedContext,
+  display: BuildDisplay,
+): Promise<Result> {
+  const credentials = await allCredentials(context);
+  const events = context.client.images.build(source.context, {
+    query: buildQuery(flags, context, source),
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+  for await (const event of events) {
+    if (event.kind === 'error')
+      throw new BuildFailure(`${event.message}${event.hint === undefined ? '' : `\nhint: ${event.hint}`}`);
+    display.show(event);
+    if (event.kind === 'result') return event;
+  }
+  throw new LadingError('internal', 'build: the daemon ended the connection without a result');
+}
+
+function buildQuery(
+  flags: FlagValues,
+  { env }: Context,
+  source: ResolvedContext,
+): Record<string, string | boolean | string[] | Record<string, string> | undefined> {
+  return {
+    t: flags.list('tag').map((tag) => formatReference(withDefaultTag(parseReference(tag)))),
+    dockerfile: source.dockerfile,
+    remote: source.remote,
+    buildargs: buildArgs(flags.list('build-arg'), env),
+    labels: keyValues(flags.list('label')),
+    target: flags.text('target'),
+    nocache: flags.bool('no-cache'),
+    pull: flags.bool('pull'),
+    platform: flags.text('platform'),
+    networkmode: flags.text('network'),
+    extrahosts: [...flags.list('add-host')],
+  };
+}
+
+/** "NAME" alone takes this process's value and is left out without one. */
+function buildArgs(words: readonly string[], env: Context['env']): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const word of words) {
+    const at = word.indexOf('=');
+    const name = at < 0 ? word : word.slice(0, at);
+    const value = at < 0 ? env[name] : word.slice(at + 1);
+    if (value !== undefined) given[name] = value;
+  }
+  return given;
+}
+
+async function displayFor(flags: FlagValues, context: Context, quiet: boolean): Promise<BuildDisplay> {
+  const mode = quiet ? 'quiet' : (flags.text('progress') ?? context.env['BUILDKIT_PROGRESS'] ?? 'auto');
+  const { stderr } = context;
+  if (mode === 'quiet') return { show: () => undefined, finish: () => undefined };
+  if (mode === 'rawjson')
+    return { show: (event) => void stderr.write(`${JSON.stringify(event)}\n`), finish: () => undefined };
+  if (mode === 'tty' || (mode === 'auto' && stderr.isTTY)) {
+    const { TtyDisplay } = await import('../../progress/build-tty.ts');
+    return new TtyDisplay(stderr, { colors: (context.env['NO_COLOR'] ?? '') === '' });
+  }
+  if (mode !== 'auto' && mode !== 'plain') throw new UsageError(`invalid progress mode "${mode}"`);
+  const { PlainDisplay } = await import('../../progress/build-plain.ts');
+  return new PlainDisplay((words) => void stderr.write(words));
+}
+
+/** The build itself failed, as opposed to the way to the daemon. */
+class BuildFailure extends LadingError {
+  constructor(message: string) {
+    super('internal', message);
+  }
+}

@@ -1,0 +1,69 @@
+import type { BuildEvent } from '../../client/index.ts';
+import { failureBlock, type BuildDisplay } from './build-display.ts';
+import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
+
+/** Lines for pipes and logs: "#5 [2/7] RUN npm install", "#5 0.312 output", "#5 DONE 1.2s". */
+export class PlainDisplay implements BuildDisplay {
+  readonly #steps: BuildSteps;
+  readonly #write: (text: string) => void;
+  #last: BuildStep | undefined;
+
+  constructor(write: (text: string) => void, steps: BuildSteps = new BuildSteps()) {
+    this.#write = write;
+    this.#steps = steps;
+  }
+
+  show(event: BuildEvent): void {
+    if (event.kind === 'step') this.#showStep(event);
+    else if (event.kind === 'output') {
+      const output = this.#steps.onOutput(event);
+      if (output !== undefined) this.#printLines(output.step, output.lines);
+    } else if (event.kind === 'progress') this.#showProgress(event);
+    else if (event.kind === 'warning')
+      this.#write(`WARNING: ${event.message}${event.line === undefined ? '' : ` (line ${event.line})`}\n`);
+    else if (event.kind === 'result') {
+      this.#write(`\nwriting image ${event.imageId} done\n`);
+      for (const tag of event.tags) this.#write(`naming to ${tag} done\n`);
+    }
+  }
+
+  finish(failed: boolean): void {
+    if (failed) this.#write(failureBlock(this.#steps.steps.findLast((step) => step.status === 'failed')));
+  }
+
+  #showStep(event: Extract<BuildEvent, { kind: 'step' }>): void {
+    const { step, isNew } = this.#steps.onStep(event);
+    if (isNew) {
+      if (step.number > 1) this.#write('\n');
+      this.#write(`#${step.number} ${step.label}\n`);
+      this.#last = step;
+    }
+    if (step.status === 'running') return;
+    this.#printLines(step, this.#steps.flush(step));
+    const end = { cached: 'CACHED', done: `DONE ${seconds(step.durationMs)}`, failed: 'ERROR' }[step.status];
+    this.#printHeading(step);
+    this.#write(`#${step.number} ${end}\n`);
+  }
+
+  /** One line for each new status of a thing, not for every byte. */
+  #showProgress(event: Extract<BuildEvent, { kind: 'progress' }>): void {
+    const step = this.#steps.find(event.step);
+    if (step === undefined || step.progress.get(event.id) === event.status) return;
+    step.progress.set(event.id, event.status);
+    this.#printHeading(step);
+    this.#write(`#${step.number} ${event.id} ${event.status}\n`);
+  }
+
+  #printLines(step: BuildStep, lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    this.#printHeading(step);
+    const time = (this.#steps.elapsedMs(step) / 1000).toFixed(3);
+    for (const line of lines) this.#write(`#${step.number} ${time} ${line}\n`);
+  }
+
+  /** Names a step again when another one spoke in between. */
+  #printHeading(step: BuildStep): void {
+    if (this.#last !== step) this.#write(`\n#${step.number} ${step.label}\n`);
+    this.#last = step;
+  }
+}

@@ -1,0 +1,103 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { BuildEvent } from '../../client/index.ts';
+import { humanSize } from '../format/units.ts';
+import { amountText, failureBlock, type BuildDisplay } from './build-display.ts';
+import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
+
+const REDRAW_MS = 80;
+const OUTPUT_LINES = 6;
+const TIME_WIDTH = 8;
+const MIN_COLUMNS = 40;
+
+const PLAIN_COLORS = { done: '', failed: '', dim: '', end: '' };
+const COLORS: typeof PLAIN_COLORS = { done: '\x1b[34m', failed: '\x1b[31m', dim: '\x1b[2m', end: '\x1b[0m' };
+
+/** A live region redrawn in place: heading, a line a step, the last output of what runs. */
+export class TtyDisplay implements BuildDisplay {
+  readonly #out: NodeJS.WriteStream;
+  readonly #colors: typeof PLAIN_COLORS;
+  readonly #steps = new BuildSteps();
+  readonly #warnings: string[] = [];
+  readonly #started = performance.now();
+  readonly #timer: NodeJS.Timeout;
+  #drawn = 0;
+  #result: string[] = [];
+
+  constructor(out: NodeJS.WriteStream, options: { colors: boolean }) {
+    this.#out = out;
+    this.#colors = options.colors ? COLORS : PLAIN_COLORS;
+    this.#timer = setInterval(() => this.#redraw(), REDRAW_MS);
+    out.write('\x1b[?25l');
+    process.once('exit', () => out.write('\x1b[?25h'));
+  }
+
+  show(event: BuildEvent): void {
+    if (event.kind === 'step') this.#onStep(event);
+    else if (event.kind === 'output') this.#steps.onOutput(event);
+    else if (event.kind === 'progress')
+      this.#steps
+        .find(event.step)
+        ?.progress.set(event.id, `${event.id} ${event.status} ${amountText(event, humanSize)}`.trimEnd());
+    else if (event.kind === 'warning') this.#warnings.push(event.message);
+    else if (event.kind === 'result')
+      this.#result = [` => writing image ${event.imageId}`, ...event.tags.map((tag) => ` => naming to ${tag}`)];
+  }
+
+  finish(failed: boolean): void {
+    clearInterval(this.#timer);
+    this.#redraw(failed ? 'ERROR' : 'FINISHED');
+    for (const warning of this.#warnings) this.#out.write(`WARNING: ${printable(warning)}\n`);
+    if (failed) this.#out.write(failureBlock(this.#steps.steps.findLast((step) => step.status === 'failed')));
+  }
+
+  #onStep(event: Extract<BuildEvent, { kind: 'step' }>): void {
+    const { step } = this.#steps.onStep(event);
+    if (step.status !== 'running') this.#steps.flush(step);
+  }
+
+  #redraw(end = ''): void {
+    const columns = Math.max(MIN_COLUMNS, this.#out.columns || 80);
+    const lines = [this.#heading(end), ...this.#steps.steps.flatMap((step) => this.#stepLines(step, columns))];
+    if (end !== '') lines.push(...this.#result);
+    // What is above the window's top cannot be redrawn: while it runs, show the end only.
+    const room = end === '' ? Math.max(3, (this.#out.rows || 24) - 1) : Number.POSITIVE_INFINITY;
+    const [heading = '', ...rest] = lines;
+    const shown = lines.length <= room ? lines : [heading, ...rest.slice(1 - room)];
+    const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`;
+    this.#out.write(`${up}\r\x1b[J${shown.map((line) => `${line}\n`).join('')}`);
+    this.#drawn = shown.length;
+  }
+
+  #heading(end: string): string {
+    const done = this.#steps.steps.filter((step) => step.status !== 'running').length;
+    const time = seconds(performance.now() - this.#started);
+    return `[+] Building ${time} (${done}/${this.#steps.total})${end === '' ? '' : ` ${end}`}`;
+  }
+
+  #stepLines(step: BuildStep, columns: number): string[] {
+    const { done, failed, dim, end } = this.#colors;
+    const time = seconds(this.#steps.elapsedMs(step)).padStart(TIME_WIDTH);
+    const mark = step.status === 'cached' ? ' CACHED' : step.status === 'failed' ? ' ERROR' : '';
+    const color = step.status === 'running' ? '' : step.status === 'failed' ? failed : done;
+    const text = fit(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - 1);
+    const line = `${color}${text}${color === '' ? '' : end}${time}`;
+    if (step.status !== 'running') return [line];
+    const output = [...step.tail, ...(step.partial === '' ? [] : [step.partial])].slice(-OUTPUT_LINES);
+    const inner = [...step.progress.values(), ...output].slice(-OUTPUT_LINES);
+    return [line, ...inner.map((one) => `${dim}${fit(` => => # ${printable(one)}`, columns - 1).trimEnd()}${end}`)];
+  }
+}
+
+/** Exactly so wide. */
+function fit(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : text.padEnd(width);
+}
+
+/** Output of steps is not trusted with the cursor. */
+function printable(text: string): string {
+  const last = text.split('\r').findLast((part) => part !== '') ?? '';
+  return stripVTControlCharacters(last)
+    .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '')
+    .replaceAll('\t', '    ');
+}

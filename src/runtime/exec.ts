@@ -45,7 +45,6 @@ export async function execInContainer(conmon: Conmon, runtimeName: string, reque
   };
   try {
     const { pid, exitCode } = await conmon.exec(monitor, processFile, detach ? undefined : attach);
-    if (process.tty && process.consoleSize) resizeQuietly(dir, process.consoleSize);
     const ended = exitCode.then(async (code) => code ?? (await lostExit(dir, execId)));
     void ended.catch(() => undefined).then(() => rm(dir, { recursive: true, force: true }));
     return {
@@ -59,15 +58,6 @@ export async function execInContainer(conmon: Conmon, runtimeName: string, reque
     await rm(dir, { recursive: true, force: true });
     if (!(error instanceof MonitorError)) throw error;
     throw startFailure('exec', runtimeName, error.message, process.args[0] ?? '');
-  }
-}
-
-/** The size asked for at the start; a process that is over already needs none. */
-function resizeQuietly(dir: string, { rows, columns }: { readonly rows: number; readonly columns: number }): void {
-  try {
-    resizeTerminal(join(dir, 'ctl'), rows, columns);
-  } catch (error) {
-    if (!(error instanceof LadingError)) throw error;
   }
 }
 

@@ -78,10 +78,6 @@ export class OciContainerRuntime implements ContainerRuntime {
         writeFileSync(files.logLimit, String(logMaxBytes));
         this.#rotation.watch(files.log, logMaxBytes);
       }
-      if (spec.process.tty && spec.process.consoleSize) {
-        const { rows, columns } = spec.process.consoleSize;
-        resizeTerminal(files.control, rows, columns);
-      }
       return { pid };
     } catch (error) {
       await this.delete(spec.id, paths);

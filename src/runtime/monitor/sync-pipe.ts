@@ -36,11 +36,6 @@ export class SyncPipe {
     this.#pipe.destroy();
   }
 
-  /** A pipe that nobody reads any more does not keep this process alive. */
-  unref(): void {
-    (this.#pipe as Readable & { unref?(): void }).unref?.();
-  }
-
   #feed(text: string): void {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';

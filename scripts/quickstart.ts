@@ -90,7 +90,7 @@ function getBase(): string {
 }
 
 function startRegistry(root: string, port: number): ChildProcess {
-  const args = ['registry', 'serve', '--root', root, '--addr', `127.0.0.1:${port}`];
+  const args = ['registry', 'serve', '--root', root, '--port', String(port)];
   console.log(`$ lading ${args.join(' ')} &`);
   return spawn(LADING, args, { stdio: 'ignore' });
 }

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serveRegistry, type RunningRegistry } from '../../src/registry/index.ts';
 import { BUSYBOX, importBusybox } from '../support/busybox.ts';
+import { startRegistry } from '../support/registry-process.ts';
 import { damagedBlobs, leftIngests } from '../support/store-check.ts';
 import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
 
@@ -24,7 +24,7 @@ function makeTree(folder: string): void {
 
 describe('SIGKILL of the daemon at any moment leaves a store that opens again', { skip }, () => {
   let daemon: TestDaemon;
-  let registry: RunningRegistry;
+  let registry: Awaited<ReturnType<typeof startRegistry>>;
   let folder: string;
   let archive: string;
   let remote: string;
@@ -32,7 +32,7 @@ describe('SIGKILL of the daemon at any moment leaves a store that opens again', 
   before(async () => {
     folder = mkdtempSync('/var/tmp/lading-crash-');
     daemon = await TestDaemon.start();
-    registry = await serveRegistry({ root: join(folder, 'registry'), host: '127.0.0.1', port: 0 });
+    registry = await startRegistry(join(folder, 'registry'));
     importBusybox(daemon);
     makeTree(join(folder, 'context/tree'));
     writeFileSync(
@@ -49,7 +49,7 @@ describe('SIGKILL of the daemon at any moment leaves a store that opens again', 
   });
   after(async () => {
     await daemon?.[Symbol.asyncDispose]();
-    await registry?.close();
+    await registry?.[Symbol.asyncDispose]();
     if (folder) rmSync(folder, { recursive: true });
   });
 

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { serveRegistry } from '../../src/registry/index.ts';
 import { BUSYBOX, importBusybox } from '../support/busybox.ts';
+import { startRegistry } from '../support/registry-process.ts';
 import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
 
 const hasDocker = spawnSync('docker', ['--version']).status === 0;
@@ -54,7 +54,7 @@ describe('the stock docker command line works against the socket', { skip }, () 
       'run',
       '-d',
       '--name',
-      'c',
+      'cc',
       '-e',
       'COLOR=blue',
       '-w',
@@ -64,27 +64,27 @@ describe('the stock docker command line works against the socket', { skip }, () 
       '-c',
       'trap "exit 0" TERM; echo started; while :; do sleep 0.1; done',
     );
-    assert.match(daemon.dockerOk('ps'), /busybox:test\s+"sh -c 'trap \\"exit 0….*Up .* c\n/);
-    assert.equal(daemon.dockerOk('exec', 'c', 'sh', '-c', 'echo $COLOR; pwd'), 'blue\n/tmp\n');
-    assert.equal(daemon.docker(['exec', '-i', 'c', 'cat'], { input: 'typed' }).stdout, 'typed');
-    assert.equal(daemon.docker(['exec', 'c', 'sh', '-c', 'exit 9']).status, 9);
-    assert.equal(daemon.dockerOk('logs', 'c'), 'started\n');
-    assert.equal(daemon.dockerOk('inspect', '--format', '{{.State.Status}} {{.Path}}', 'c'), 'running sh\n');
-    assert.match(daemon.dockerOk('top', 'c'), /PID[^]*sh -c/);
-    daemon.dockerOk('stop', 'c');
-    assert.equal(daemon.dockerOk('inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', 'c'), 'exited 0\n');
-    daemon.dockerOk('rm', 'c');
+    assert.match(daemon.dockerOk('ps'), /busybox:test\s+"sh -c 'trap \\"exit 0….*Up .* cc\n/);
+    assert.equal(daemon.dockerOk('exec', 'cc', 'sh', '-c', 'echo $COLOR; pwd'), 'blue\n/tmp\n');
+    assert.equal(daemon.docker(['exec', '-i', 'cc', 'cat'], { input: 'typed' }).stdout, 'typed');
+    assert.equal(daemon.docker(['exec', 'cc', 'sh', '-c', 'exit 9']).status, 9);
+    assert.equal(daemon.dockerOk('logs', 'cc'), 'started\n');
+    assert.equal(daemon.dockerOk('inspect', '--format', '{{.State.Status}} {{.Path}}', 'cc'), 'running sh\n');
+    assert.match(daemon.dockerOk('top', 'cc'), /PID[^]*sh -c/);
+    daemon.dockerOk('stop', 'cc');
+    assert.equal(daemon.dockerOk('inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', 'cc'), 'exited 0\n');
+    daemon.dockerOk('rm', 'cc');
   });
 
   test('save, load, commit and cp', () => {
     const file = join(folder, 'image.tar');
-    daemon.dockerOk('create', '--name', 'c', BUSYBOX);
+    daemon.dockerOk('create', '--name', 'cc', BUSYBOX);
     writeFileSync(join(folder, 'note'), 'note\n');
-    daemon.dockerOk('cp', join(folder, 'note'), 'c:/note');
-    daemon.dockerOk('cp', 'c:/note', join(folder, 'back'));
+    daemon.dockerOk('cp', join(folder, 'note'), 'cc:/note');
+    daemon.dockerOk('cp', 'cc:/note', join(folder, 'back'));
     assert.equal(readFileSync(join(folder, 'back'), 'utf8'), 'note\n');
-    daemon.dockerOk('commit', '-m', 'with a note', 'c', 'noted:1');
-    daemon.dockerOk('rm', 'c');
+    daemon.dockerOk('commit', '-m', 'with a note', 'cc', 'noted:1');
+    daemon.dockerOk('rm', 'cc');
     daemon.dockerOk('save', '-o', file, 'noted:1');
     daemon.dockerOk('rmi', 'noted:1');
     assert.match(daemon.dockerOk('load', '-i', file), /Loaded image: noted:1/);
@@ -93,22 +93,18 @@ describe('the stock docker command line works against the socket', { skip }, () 
   });
 
   test('push and pull', async () => {
-    const registry = await serveRegistry({ root: join(folder, 'registry'), host: '127.0.0.1', port: 0 });
-    try {
-      const remote = `127.0.0.1:${registry.port}/team/busybox:1`;
-      daemon.dockerOk('tag', BUSYBOX, remote);
-      assert.match(daemon.dockerOk('push', remote), /1: digest: sha256:[a-f0-9]{64} size: \d+/);
-      daemon.dockerOk('rmi', remote);
-      assert.match(daemon.dockerOk('pull', remote), /Status: Downloaded newer image/);
-      assert.match(daemon.dockerOk('images', '--digests'), /team\/busybox\s+1\s+sha256:/);
-      daemon.dockerOk('rmi', remote);
-      assert.match(
-        daemon.docker(['pull', `127.0.0.1:${registry.port}/team/none:1`]).stderr,
-        /manifest unknown|not found/,
-      );
-    } finally {
-      await registry.close();
-    }
+    await using registry = await startRegistry(join(folder, 'registry'));
+    const remote = `127.0.0.1:${registry.port}/team/busybox:1`;
+    daemon.dockerOk('tag', BUSYBOX, remote);
+    assert.match(daemon.dockerOk('push', remote), /1: digest: sha256:[a-f0-9]{64} size: \d+/);
+    daemon.dockerOk('rmi', remote);
+    assert.match(daemon.dockerOk('pull', remote), /Status: Downloaded newer image/);
+    assert.match(daemon.dockerOk('images', '--digests'), /team\/busybox\s+1\s+sha256:/);
+    daemon.dockerOk('rmi', remote);
+    assert.match(
+      daemon.docker(['pull', `127.0.0.1:${registry.port}/team/none:1`]).stderr,
+      /manifest unknown|not found/,
+    );
   });
 
   test('the classic builder', () => {

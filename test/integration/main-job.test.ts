@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serveRegistry } from '../../src/registry/index.ts';
 import { BUSYBOX, importBusybox } from '../support/busybox.ts';
+import { startRegistry } from '../support/registry-process.ts';
 import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
 
 const skip = daemonSkipReason() ?? false;
@@ -56,8 +56,8 @@ describe('the main job: build, run, ship', { skip }, () => {
     daemon.ok('run', '-d', '--name', 'web', '-p', `127.0.0.1:${port}:8080`, 'web');
     assert.equal(await fetchText(`http://127.0.0.1:${port}/`), 'hello from lading\n');
     assert.equal(await fetchText(`http://127.0.0.1:${port}/built.txt`), 'built\n');
-    await using registry = await withRegistry(join(folder, 'registry'));
-    const remote = `${registry.address}/web:1`;
+    await using registry = await startRegistry(join(folder, 'registry'));
+    const remote = `127.0.0.1:${registry.port}/web:1`;
     daemon.ok('tag', 'web', remote);
     daemon.ok('push', remote);
     daemon.ok('rm', '-f', 'web');
@@ -183,8 +183,3 @@ describe('the main job: build, run, ship', { skip }, () => {
     daemon.ok('volume', 'rm', 'kept');
   });
 });
-
-async function withRegistry(root: string): Promise<{ address: string } & AsyncDisposable> {
-  const registry = await serveRegistry({ root, host: '127.0.0.1', port: 0 });
-  return { address: `127.0.0.1:${registry.port}`, [Symbol.asyncDispose]: () => registry.close() };
-}

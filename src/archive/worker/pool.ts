@@ -14,17 +14,23 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+interface IdleWorker {
+  readonly worker: Worker;
+  /** Stops its timer and takes this pool's listeners off. */
+  readonly release: () => void;
+}
+
 /** Starts an archive worker: beside the bundle when running from dist, from the source otherwise. */
 export function spawnArchiveWorker(): Worker {
   const fromSource = import.meta.url.endsWith('.ts');
   const entry = fromSource ? new URL('../worker.ts', import.meta.url) : new URL('./archive-worker.js', import.meta.url);
-  return new Worker(entry, { name: 'lading-archive', resourceLimits: RESOURCE_LIMITS });
+  return new Worker(entry, { name: 'lading-archive', resourceLimits: RESOURCE_LIMITS, trackUnmanagedFds: false });
 }
 
 /** A few worker threads, started when needed, ended after some idle seconds. Idle ones do not keep the process alive. */
 class WorkerPool {
   readonly #limit: number;
-  readonly #idle: { worker: Worker; timer: NodeJS.Timeout }[] = [];
+  readonly #idle: IdleWorker[] = [];
   readonly #queue: Waiting[] = [];
   #busy = 0;
 
@@ -61,43 +67,48 @@ class WorkerPool {
   #take(): Worker {
     const idle = this.#idle.pop();
     if (!idle) return spawnArchiveWorker();
-    clearTimeout(idle.timer);
-    idle.worker.removeAllListeners();
+    idle.release();
     idle.worker.ref();
     return idle.worker;
   }
 
   #give(worker: Worker, { message, resolve, reject }: Waiting): void {
-    const finish = (settle: () => void, alive: boolean) => {
-      worker.removeAllListeners();
+    const lost = (found: string, cause?: unknown) => {
+      worker.on('error', () => {});
+      finish(() => reject(new LadingError('internal', `archive worker: ${found}`, { cause })));
+    };
+    const onMessage = (reply: ReplyMessage) => {
+      this.#keep(worker);
+      finish(() => ('error' in reply ? reject(errorOfPlain(reply.error)) : resolve(reply.result)));
+    };
+    const onError = (error: unknown) => lost(messageOf(error), error);
+    const onExit = (status: number) => lost(`ended with status ${status}`);
+    const finish = (settle: () => void) => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
       this.#busy--;
-      if (alive) this.#keep(worker);
-      else worker.on('error', () => {});
       settle();
       this.#next();
     };
-    const lost = (found: string, cause?: unknown) =>
-      finish(() => reject(new LadingError('internal', `archive worker: ${found}`, { cause })), false);
-    worker.once('message', (reply: ReplyMessage) =>
-      finish(() => ('error' in reply ? reject(errorOfPlain(reply.error)) : resolve(reply.result)), true),
-    );
-    worker.once('error', (error) => lost(messageOf(error), error));
-    worker.once('exit', (status) => lost(`ended with status ${status}`));
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
     worker.postMessage(message);
   }
 
   #keep(worker: Worker): void {
     worker.unref();
-    const drop = () => {
-      const at = this.#idle.findIndex((idle) => idle.worker === worker);
-      if (at >= 0) clearTimeout(this.#idle.splice(at, 1)[0]!.timer);
-    };
-    const timer = setTimeout(() => {
-      drop();
+    const end = () => {
+      idle.release();
+      const at = this.#idle.indexOf(idle);
+      if (at >= 0) this.#idle.splice(at, 1);
       void worker.terminate();
-    }, IDLE_MS).unref();
-    worker.on('error', drop).on('exit', drop);
-    this.#idle.push({ worker, timer });
+    };
+    const timer = setTimeout(end, IDLE_MS).unref();
+    const release = () => {
+      clearTimeout(timer);
+      worker.off('error', end).off('exit', end);
+    };
+    const idle: IdleWorker = { worker, release };
+    worker.on('error', end).on('exit', end);
+    this.#idle.push(idle);
   }
 }
 

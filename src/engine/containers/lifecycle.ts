@@ -190,7 +190,8 @@ export class Lifecycle {
     this.#pending.delete(record.id);
     await this.release(record);
     this.#d.table.save(record);
-    this.waiters.exited(record.id, { exitCode, error: messageOf(error) });
+    // Without the error's text: the start's own answer brings it, and the stock client would print it twice.
+    this.waiters.exited(record.id, { exitCode });
     if (record.hostConfig.AutoRemove) setImmediate(() => void this.autoRemove(record));
     throw error;
   }

@@ -49,7 +49,7 @@ async function importImage(call: Call): Promise<void> {
     throw new LadingError('invalid_argument', 'cannot create image: neither "fromImage" nor "fromSrc" was given');
   const repo = text(query, 'repo');
   const options = {
-    ...(repo === undefined ? {} : { reference: `${repo}:${text(query, 'tag') ?? 'latest'}` }),
+    ...(repo === undefined ? {} : { reference: named(repo, text(query, 'tag')) }),
     message: text(query, 'message') ?? `Imported from ${source}`,
     changes: dockerfileChanges(query),
     ...withPlatform(call),
@@ -61,6 +61,11 @@ async function importImage(call: Call): Promise<void> {
     const id = await engine.images.import(tar, { ...options, onProgress: (message) => stream.progress(message) });
     stream.write({ status: id });
   });
+}
+
+/** The docker client sends the whole reference as `repo` and no `tag`; older ones send both. */
+function named(repo: string, tag: string | undefined): string {
+  return tag === undefined ? repo : `${repo}:${tag}`;
 }
 
 /** Every tag of a repository, for `push --all-tags`. */

@@ -6,6 +6,7 @@ import { collectGarbage } from '../gc/index.ts';
 import type { ImageStore, LayerBlobs } from '../image/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
+import { initLayerOf } from './containers/init-layer.ts';
 import type { ContainerTable } from './containers/container-table.ts';
 import type { Leases } from './leases.ts';
 
@@ -69,13 +70,14 @@ export class Collector {
     for (const record of images.records()) {
       const image = await images.open(record);
       digests.add(image.id).add(image.manifest.digest);
+      snapshots.add(initLayerOf(image.layers.at(-1)?.chainId));
       for (const layer of image.layers) {
         digests.add(layer.blob.digest);
         snapshots.add(layer.chainId);
         for (const blob of layerBlobs.remembered(layer.diffId)) digests.add(blob.digest);
       }
     }
-    for (const record of table.all()) if (record.parent !== undefined) snapshots.add(record.parent);
+    for (const record of table.all()) snapshots.add(initLayerOf(record.parent));
     const cache = builder.cacheRoots();
     for (const digest of cache.digests) digests.add(digest);
     for (const name of cache.snapshots) snapshots.add(name);

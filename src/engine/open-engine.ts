@@ -21,6 +21,7 @@ import { ContainerFiles } from './containers/container-files.ts';
 import { ContainerNetworking } from './containers/container-networking.ts';
 import { ContainerTable } from './containers/container-table.ts';
 import { ExecSessions } from './containers/exec-sessions.ts';
+import { InitLayers } from './containers/init-layer.ts';
 import { Lifecycle } from './containers/lifecycle.ts';
 import { EventBus } from './events.ts';
 import { Collector } from './collector.ts';
@@ -31,7 +32,7 @@ import { ImagePuller } from './images/image-puller.ts';
 import { ImagePusher } from './images/image-pusher.ts';
 import { sweepLeftovers } from './leftovers.ts';
 import { snapshotKeyOf } from './containers/container-record.ts';
-import { Leases, buildLease } from './leases.ts';
+import { Leases } from './leases.ts';
 import { LocalNetworks } from './networks.ts';
 import { RuntimeStepExecutor } from './step-executor.ts';
 import { LocalSystem } from './system.ts';
@@ -153,7 +154,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     mounter,
     scratchDir: buildRoot,
     resolveBase: (reference, request) => resolveBase(images, puller, reference, request),
-    lease: () => buildLease(leases),
+    lease: () => leases.take(),
     log,
   });
   const collector = new Collector({ content, snapshotter, images, layerBlobs, table, builder, leases, log });
@@ -171,6 +172,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     files: new ContainerFiles({ snapshotter, mounter, rootfsOf: (id) => lifecycle.rootfsOf(id) }),
     execs,
     committer: new Committer({ ...shared, snapshotter }),
+    initLayers: new InitLayers(snapshotter, mounter, stepsRoot),
     images,
     snapshotter,
     runtime,

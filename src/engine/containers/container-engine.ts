@@ -28,6 +28,7 @@ import { NEVER, snapshotKeyOf, type ContainerRecord } from './container-record.t
 import { resourcesOf } from './container-spec.ts';
 import type { ContainerTable } from './container-table.ts';
 import { viewOf } from './container-view.ts';
+import type { InitLayers } from './init-layer.ts';
 import type { ExecSessions } from './exec-sessions.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { mergeConfig } from './merge-config.ts';
@@ -41,6 +42,7 @@ export interface ContainerEngineDependencies {
   readonly files: ContainerFiles;
   readonly execs: ExecSessions;
   readonly committer: Committer;
+  readonly initLayers: InitLayers;
   readonly images: ImageStore;
   readonly snapshotter: Snapshotter;
   readonly runtime: ContainerRuntime;
@@ -59,7 +61,7 @@ export class LocalContainers implements ContainerEngine {
   }
 
   async create(request: CreateContainer): Promise<{ id: string; warnings: string[] }> {
-    const { table, snapshotter, lifecycle, volumes } = this.#d;
+    const { table, snapshotter, lifecycle, volumes, initLayers } = this.#d;
     const image = await this.#imageOf(request);
     const config = mergeConfig(image.config.config, request.config);
     const requests = requestedMounts(config, request.hostConfig);
@@ -83,7 +85,7 @@ export class LocalContainers implements ContainerEngine {
         anonymousVolumes: anonymous,
       };
       table.save(record);
-      await snapshotter.prepare(snapshotKeyOf(id), parent);
+      await snapshotter.prepare(snapshotKeyOf(id), await initLayers.ensure(parent));
       lifecycle.publish(record, 'create');
       return { id, warnings: [] };
     } catch (error) {

@@ -8,6 +8,7 @@ import type { RootfsMounter } from '../../runtime/index.ts';
 import type { Snapshotter } from '../../snapshot/index.ts';
 import { O, RESOLVE, closeFd, openat2 } from '../../sys/index.ts';
 import type { PathStat } from '../types.ts';
+import { initLayerOf } from './init-layer.ts';
 import { snapshotKeyOf, type ContainerRecord } from './container-record.ts';
 
 export interface FilesDependencies {
@@ -41,7 +42,7 @@ export class ContainerFiles {
     const { snapshotter } = this.#d;
     const changes = await changesOfUpper(
       await snapshotter.upperDirOf(snapshotKeyOf(record.id)),
-      await snapshotter.lowerDirsOf(record.parent),
+      await snapshotter.lowerDirsOf(initLayerOf(record.parent)),
     );
     const kinds = { C: 0, A: 1, D: 2 } as const;
     return changes.map((change) => ({ Path: change.path, Kind: kinds[change.kind] }));

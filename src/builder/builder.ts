@@ -1,0 +1,183 @@
+import { availableParallelism } from 'node:os';
+import { Limiter } from '../base/index.ts';
+import { DockerfileError, parseDockerfile, type Dockerfile } from '../dockerfile/index.ts';
+import { toLadingError } from '../errors/index.ts';
+import type { ImageRecord } from '../image/index.ts';
+import { hostPlatform, parseReference, withDefaultTag, type Digest, type Reference } from '../oci/index.ts';
+import { BuildStepError } from './build-error.ts';
+import { BuildCache } from './cache/build-cache.ts';
+import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
+import { openContext, type BuildContext } from './context/build-context.ts';
+import { Downloads } from './copy/downloads.ts';
+import { exportImage } from './export-image.ts';
+import { BuildArgs } from './plan/build-args.ts';
+import { StageGraph } from './plan/stage-graph.ts';
+import { Progress } from './progress.ts';
+import { CacheMounts } from './run/cache-mounts.ts';
+import { Scratch } from './scratch.ts';
+import { BuildSession } from './session.ts';
+import { Solver } from './solver.ts';
+import { buildStage } from './stage-builder.ts';
+import type { StageResult } from './stage-result.ts';
+import { FileDigests } from './tree/file-digests.ts';
+import type { BuildEvent, BuildLease, BuildRequest, BuilderDependencies } from './types.ts';
+
+export interface BuildOptions {
+  readonly onEvent: (event: BuildEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+const MAX_CONTEXTS = 8;
+
+/** Builds images from Dockerfiles. Steps done before, by whichever build, are not done again. */
+export class Builder {
+  readonly #d: BuilderDependencies;
+  readonly #cache: BuildCache;
+  readonly #solver: Solver;
+  readonly #scratch: Scratch;
+  readonly #cacheMounts: CacheMounts;
+  readonly #downloads: Downloads;
+  readonly #digests = new Map<string, FileDigests>();
+
+  constructor(dependencies: BuilderDependencies) {
+    const { metadata, scratchDir, mounter, snapshotter } = dependencies;
+    this.#d = dependencies;
+    this.#cache = new BuildCache(metadata);
+    const limiter = new Limiter(Math.min(4, Math.max(2, availableParallelism())));
+    this.#solver = new Solver({ ...dependencies, cache: this.#cache, limiter });
+    this.#scratch = new Scratch(scratchDir, mounter, snapshotter);
+    this.#cacheMounts = new CacheMounts(this.#scratch.cacheMountsFolder);
+    this.#downloads = new Downloads(metadata);
+  }
+
+  /**
+   * Builds a Dockerfile's target stage and names the image. What a failed or cancelled build made and did not finish is removed,
+   * finished steps stay in the cache.
+   * @throws invalid_argument with the failing lines of the Dockerfile; cancelled
+   */
+  async build(request: BuildRequest, { onEvent, signal }: BuildOptions): Promise<ImageRecord> {
+    const abort = new AbortController();
+    const either = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
+    try {
+      const names = request.tags.map((tag) => withDefaultTag(parseReference(tag)));
+      await this.#scratch.ready();
+      await using lease = this.#d.lease();
+      await using context = await openContext(request, this.#scratch, { signal: either });
+      return await this.#build(request, { names, lease, context, onEvent, abort, signal: either });
+    } catch (error) {
+      if (signal?.aborted) throw toLadingError(signal.reason, 'build');
+      if (error instanceof DockerfileError) throw withSnippet(error);
+      throw toLadingError(error, 'build');
+    } finally {
+      if (request.context.kind === 'tar') request.context.stream.destroy();
+    }
+  }
+
+  /** What the garbage collector must keep for the cache. */
+  cacheRoots(): { digests: Set<Digest>; snapshots: Set<string> } {
+    return this.#cache.roots();
+  }
+
+  /** Bytes of all cached layers; images may use them too. */
+  cacheSize(): number {
+    const sizes = new Map(
+      this.#cache.records().flatMap(({ layer }) => (layer ? [[layer.chainId, layer.sizeBytes]] : [])),
+    );
+    return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  /**
+   * Forgets cache records: with `all` every one, else those whose layer no image has; cache mounts nobody uses too.
+   * The layers themselves are the garbage collector's.
+   */
+  async prune(options: PruneOptions): Promise<{ deleted: string[]; spaceReclaimed: number }> {
+    return pruneCache(this.#cache, this.#cacheMounts, this.#d.images, options);
+  }
+
+  async #build(request: BuildRequest, run: Run): Promise<ImageRecord> {
+    const { content, images } = this.#d;
+    const { names, lease, context, onEvent } = run;
+    const dockerfile = parseDockerfile(context.dockerfile.text, { filename: context.dockerfile.filename });
+    const platform = request.platform ?? hostPlatform();
+    const targetStage = request.target === undefined || request.target === '' ? 'default' : request.target;
+    const args = new BuildArgs(request.buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage });
+    const graph = new StageGraph(dockerfile, args.global);
+    const target = graph.target(request.target);
+    const needed = graph.needed(target);
+    const progress = new Progress(needed, onEvent);
+    for (const { message, location } of dockerfile.warnings) progress.warn(message, location.startLine);
+    const digests = await this.#digestsOf(context);
+    await using session = new BuildSession({
+      ...this.#d,
+      request,
+      dockerfile,
+      context,
+      digests,
+      args,
+      graph,
+      platform,
+      progress,
+      lease,
+      signal: run.signal,
+      solver: this.#solver,
+      cache: this.#cache,
+      cacheMounts: this.#cacheMounts,
+      scratch: this.#scratch,
+      buildStage: (stage, current) => buildStage(stage, current, this.#downloads),
+    });
+    const results = await this.#runStages(needed, session, run.abort);
+    const unused = args.unused();
+    if (unused.length > 0) progress.warn(`One or more build-args [${unused.join(' ')}] were not consumed`);
+    this.#cache.touch(session.usedKeys);
+    return exportImage(results[needed.indexOf(target)]!, {
+      content,
+      images,
+      cache: this.#cache,
+      lease,
+      labels: request.labels,
+      names,
+      epoch: args.epoch(),
+    });
+  }
+
+  /** All stages at once; each waits for those it needs. The first failure ends the others before it is reported. */
+  async #runStages(
+    stages: Dockerfile['stages'],
+    session: BuildSession,
+    abort: AbortController,
+  ): Promise<StageResult[]> {
+    try {
+      return await Promise.all(stages.map((stage) => session.stage(stage)));
+    } catch (error) {
+      abort.abort(error);
+      await session.settled();
+      throw error;
+    } finally {
+      await session.o.digests?.save().catch(() => undefined);
+    }
+  }
+
+  async #digestsOf({ folder }: BuildContext): Promise<FileDigests | undefined> {
+    if (folder === undefined) return undefined;
+    const known = this.#digests.get(folder);
+    if (known) return known;
+    const digests = await FileDigests.open(this.#scratch.digestsFolder, folder);
+    const oldest = this.#digests.keys().next().value;
+    if (this.#digests.size >= MAX_CONTEXTS && oldest !== undefined) this.#digests.delete(oldest);
+    this.#digests.set(folder, digests);
+    return digests;
+  }
+}
+
+interface Run {
+  readonly names: readonly Reference[];
+  readonly lease: BuildLease;
+  readonly context: BuildContext;
+  readonly onEvent: (event: BuildEvent) => void;
+  readonly abort: AbortController;
+  readonly signal: AbortSignal;
+}
+
+function withSnippet(error: DockerfileError): BuildStepError {
+  return new BuildStepError(error.code, error.message, error.renderSnippet(), { cause: error });
+}

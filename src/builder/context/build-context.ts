@@ -1,0 +1,112 @@
+import { closeSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { posix } from 'node:path';
+import { extractTar } from '../../archive/index.ts';
+import { IgnoreMatcher } from '../../dockerfile/index.ts';
+import { LadingError, errnoOf } from '../../errors/index.ts';
+import type { Scratch } from '../scratch.ts';
+import { FileTree } from '../tree/file-tree.ts';
+import type { BuildRequest } from '../types.ts';
+
+const MAX_DOCKERFILE = 16 << 20;
+
+/** The files a build may use, and its Dockerfile. */
+export interface BuildContext extends AsyncDisposable {
+  readonly dockerfile: { readonly filename: string; readonly text: string };
+  /** What .dockerignore leaves visible. */
+  readonly tree: FileTree;
+  /** The folder, when it is one that stays: then digests of its files are worth remembering. */
+  readonly folder: string | undefined;
+}
+
+/** Opens the context: a folder in place, a tar unpacked into a scratch folder which disposing removes. @throws invalid_argument, not_found */
+export async function openContext(
+  request: BuildRequest,
+  scratch: Scratch,
+  options: { signal?: AbortSignal } = {},
+): Promise<BuildContext> {
+  const { root, release } = await contextFolder(request, scratch, options);
+  let whole: FileTree | undefined;
+  try {
+    whole = new FileTree(root);
+    const dockerfile = readDockerfile(whole, request);
+    const ignore = readIgnore(whole, dockerfile.path);
+    const tree = ignore ? new FileTree(root, ignore) : whole;
+    if (tree !== whole) whole[Symbol.dispose]();
+    return {
+      dockerfile: { filename: dockerfile.filename, text: dockerfile.text },
+      tree,
+      folder: request.context.kind === 'directory' ? root : undefined,
+      [Symbol.asyncDispose]: async () => {
+        tree[Symbol.dispose]();
+        await release();
+      },
+    };
+  } catch (error) {
+    whole?.[Symbol.dispose]();
+    await release();
+    throw error;
+  }
+}
+
+async function contextFolder(
+  { context }: BuildRequest,
+  scratch: Scratch,
+  options: { signal?: AbortSignal },
+): Promise<{ root: string; release: () => Promise<void> }> {
+  if (context.kind === 'directory') return { root: localFolder(context.path), release: async () => undefined };
+  const folder = await scratch.folder('contexts');
+  try {
+    await extractTar(context.stream, { dir: folder.path, ...options });
+    return { root: folder.path, release: folder.release };
+  } catch (error) {
+    await folder.release();
+    throw error;
+  }
+}
+
+function localFolder(path: string): string {
+  try {
+    const real = realpathSync(path);
+    if (statSync(real).isDirectory()) return real;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
+    throw new LadingError('not_found', `unable to prepare context: path "${path}" not found`, { cause: error });
+  }
+  throw new LadingError('invalid_argument', `unable to prepare context: path "${path}" is not a directory`, {
+    hint: 'give the folder, and the Dockerfile with -f',
+  });
+}
+
+function readDockerfile(tree: FileTree, request: BuildRequest): { filename: string; path: string; text: string } {
+  const filename = request.dockerfile === '' ? 'Dockerfile' : request.dockerfile;
+  const path = posix.normalize(`/${filename}`).slice(1);
+  if (request.dockerfileText !== undefined) return { filename, path, text: request.dockerfileText };
+  const text = readText(tree, path) ?? (path === 'Dockerfile' ? readText(tree, 'dockerfile') : undefined);
+  if (text !== undefined) return { filename, path, text };
+  throw new LadingError('invalid_argument', `failed to read dockerfile: open ${filename}: no such file or directory`, {
+    hint: 'the context folder holds no such file: name the Dockerfile with -f',
+  });
+}
+
+/** `<Dockerfile>.dockerignore` wins over `.dockerignore`. */
+function readIgnore(tree: FileTree, dockerfile: string): IgnoreMatcher | undefined {
+  const text = readText(tree, `${dockerfile}.dockerignore`) ?? readText(tree, '.dockerignore');
+  return text === undefined || text.trim() === '' ? undefined : IgnoreMatcher.parse(text);
+}
+
+function readText(tree: FileTree, path: string): string | undefined {
+  const real = tree.resolve(path);
+  const stat = real === undefined ? undefined : tree.stat(real);
+  if (real === undefined || stat?.type !== 'file') return undefined;
+  if (stat.size > MAX_DOCKERFILE)
+    throw new LadingError(
+      'invalid_argument',
+      `failed to read "${path}": ${stat.size} bytes, more than ${MAX_DOCKERFILE}`,
+    );
+  const fd = tree.open(real);
+  try {
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}

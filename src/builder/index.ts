@@ -1,0 +1,18 @@
+/**
+ * Images from Dockerfiles: text -> instructions -> stages that depend on one another -> steps found in the cache or made -> an image.
+ */
+export { Builder, type BuildOptions } from './builder.ts';
+export { BuildStepError } from './build-error.ts';
+export { applyConfigInstruction, type ApplyOptions } from './config/apply-config.ts';
+export type { CacheInputs, CacheRecord } from './cache/cache-record.ts';
+export type { PruneOptions } from './cache/prune-cache.ts';
+export type {
+  BaseRequest,
+  BuildEvent,
+  BuildLease,
+  BuildRequest,
+  BuilderDependencies,
+  Credentials,
+  NetworkMode,
+  StepExecutor,
+} from './types.ts';

@@ -1,0 +1,74 @@
+import type { Instruction, Stage } from '../dockerfile/index.ts';
+import type { BuildEvent } from './types.ts';
+
+const NUMBERED: readonly Instruction['kind'][] = ['from', 'run', 'copy', 'add', 'workdir'];
+
+/** Whether an instruction is a step of its own in what a build shows; the others take no time. */
+export function isNumbered(instruction: Instruction): boolean {
+  return NUMBERED.includes(instruction.kind);
+}
+
+/** Numbers the steps of all stages that are built, in the file's order, and reports them. */
+export class Progress {
+  readonly #onEvent: (event: BuildEvent) => void;
+  readonly #numbers = new Map<Instruction, number>();
+  #total = 0;
+
+  constructor(stages: readonly Stage[], onEvent: (event: BuildEvent) => void) {
+    this.#onEvent = onEvent;
+    for (const stage of stages)
+      for (const instruction of [stage.from, ...stage.instructions])
+        if (isNumbered(instruction)) this.#numbers.set(instruction, ++this.#total);
+  }
+
+  /** ONBUILD triggers get numbers at the end: they are not known before. */
+  begin(stage: Stage, instruction: Instruction): StepProgress {
+    const step = this.#numbers.get(instruction) ?? ++this.#total;
+    const name = instruction.original;
+    return new StepProgress(step, this.#onEvent, (status, durationMs) => ({
+      kind: 'step',
+      step,
+      total: this.#total,
+      stage: stage.name ?? `stage-${stage.index}`,
+      name,
+      status,
+      ...(durationMs === undefined ? {} : { durationMs }),
+    }));
+  }
+
+  warn(message: string, line?: number): void {
+    this.#onEvent({ kind: 'warning', message, ...(line === undefined ? {} : { line }) });
+  }
+}
+
+type Describe = (status: 'started' | 'cached' | 'done' | 'failed', durationMs?: number) => BuildEvent;
+
+/** One step's reports: started once, ended once. Output is decoded without cutting characters. */
+export class StepProgress {
+  readonly #step: number;
+  readonly #onEvent: (event: BuildEvent) => void;
+  readonly #describe: Describe;
+  readonly #startedMs = performance.now();
+  readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+
+  constructor(step: number, onEvent: (event: BuildEvent) => void, describe: Describe) {
+    this.#step = step;
+    this.#onEvent = onEvent;
+    this.#describe = describe;
+    onEvent(describe('started'));
+  }
+
+  output(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    const text = this.#decoders[stream].decode(chunk, { stream: true });
+    if (text !== '') this.#onEvent({ kind: 'output', step: this.#step, stream, text });
+  }
+
+  progress(id: string, status: string, current?: number, total?: number): void {
+    const amounts = { ...(current === undefined ? {} : { current }), ...(total === undefined ? {} : { total }) };
+    this.#onEvent({ kind: 'progress', step: this.#step, id, status, ...amounts });
+  }
+
+  end(status: 'cached' | 'done' | 'failed'): void {
+    this.#onEvent(this.#describe(status, Math.round(performance.now() - this.#startedMs)));
+  }
+}

@@ -1,0 +1,214 @@
+import { hash } from 'node:crypto';
+import { IgnoreMatcher, type Dockerfile, type Stage } from '../dockerfile/index.ts';
+import type { Log } from '../base/index.ts';
+import type { Image } from '../image/index.ts';
+import { formatPlatform, parsePlatform, parseReference, type ChainID, type Platform } from '../oci/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import type { BuildCache } from './cache/build-cache.ts';
+import type { BuildContext } from './context/build-context.ts';
+import { digestUnits, type UnitsDigest } from './copy/digest-units.ts';
+import { selectUnits, type CopyUnit } from './copy/select.ts';
+import type { BuildArgs } from './plan/build-args.ts';
+import type { Source, StageGraph } from './plan/stage-graph.ts';
+import type { Progress, StepProgress } from './progress.ts';
+import type { CacheMounts } from './run/cache-mounts.ts';
+import { temporaryKey, type Scratch } from './scratch.ts';
+import type { Solver } from './solver.ts';
+import type { StageResult } from './stage-result.ts';
+import type { FileDigests } from './tree/file-digests.ts';
+import { FileTree } from './tree/file-tree.ts';
+import type { BuildLease, BuildRequest, BuilderDependencies, Credentials, StepExecutor } from './types.ts';
+
+/** Files a COPY or a bind mount reads: the context, or a stack of layers (undefined: none). */
+export type FileSource =
+  | { readonly kind: 'context' }
+  | { readonly kind: 'layers'; readonly chainId: ChainID | undefined };
+
+export interface Selection {
+  readonly sources: readonly string[];
+  readonly exclude: readonly string[];
+  readonly parents: boolean;
+  readonly keepOwner: boolean;
+}
+
+export interface SessionOptions {
+  readonly request: BuildRequest;
+  readonly dockerfile: Dockerfile;
+  readonly context: BuildContext;
+  readonly digests: FileDigests | undefined;
+  readonly args: BuildArgs;
+  readonly graph: StageGraph;
+  readonly platform: Platform;
+  readonly progress: Progress;
+  readonly lease: BuildLease;
+  readonly signal: AbortSignal;
+  readonly solver: Solver;
+  readonly cache: BuildCache;
+  readonly cacheMounts: CacheMounts;
+  readonly scratch: Scratch;
+  readonly snapshotter: Snapshotter;
+  readonly executor: StepExecutor;
+  readonly log: Log;
+  readonly resolveBase: BuilderDependencies['resolveBase'];
+  buildStage(stage: Stage, session: BuildSession): Promise<StageResult>;
+}
+
+/** One build: what all its stages share. Everything it opened is closed when it is disposed. */
+export class BuildSession implements AsyncDisposable {
+  readonly o: SessionOptions;
+  readonly #stages = new Map<Stage, Promise<StageResult>>();
+  readonly #bases = new Map<string, Promise<Image>>();
+  readonly #trees = new Map<string, Promise<FileTree>>();
+  readonly #closers: (() => Promise<void>)[] = [];
+  /** Cache records this build used. */
+  readonly usedKeys = new Set<string>();
+
+  constructor(options: SessionOptions) {
+    this.o = options;
+  }
+
+  /** A stage's result; each is built once, when somebody first asks. */
+  stage(stage: Stage): Promise<StageResult> {
+    let result = this.#stages.get(stage);
+    if (!result) {
+      result = this.o.buildStage(stage, this);
+      result.catch(() => undefined);
+      this.#stages.set(stage, result);
+    }
+    return result;
+  }
+
+  /** Waits until nothing runs any more, whatever became of it. */
+  async settled(): Promise<void> {
+    for (let seen = -1; seen !== this.#stages.size;) {
+      seen = this.#stages.size;
+      await Promise.allSettled(this.#stages.values());
+    }
+  }
+
+  /** A base image, held by the build's lease. Asked for once. */
+  base(reference: string, platform: string | undefined, step?: StepProgress): Promise<Image> {
+    const wanted = platform === undefined ? this.o.request.platform : parsePlatform(platform);
+    const key = `${reference} ${wanted ? formatPlatform(wanted) : ''}`;
+    let image = this.#bases.get(key);
+    if (!image) {
+      image = this.#resolve(reference, wanted, step);
+      image.catch(() => undefined);
+      this.#bases.set(key, image);
+    }
+    return image;
+  }
+
+  /** What `--from` names, as files. */
+  async filesOf(source: Source): Promise<FileSource> {
+    switch (source.kind) {
+      case 'scratch':
+        return { kind: 'layers', chainId: undefined };
+      case 'stage':
+        return { kind: 'layers', chainId: (await this.stage(source.stage)).layers.at(-1)?.chainId };
+      case 'image':
+        return { kind: 'layers', chainId: (await this.base(source.reference, source.platform)).layers.at(-1)?.chainId };
+    }
+  }
+
+  /** Opens files for reading; open until the build ends. */
+  open(source: FileSource): Promise<FileTree> {
+    if (source.kind === 'context') return Promise.resolve(this.o.context.tree);
+    const key = source.chainId ?? '';
+    let tree = this.#trees.get(key);
+    if (!tree) {
+      tree = this.#mountLayers(source.chainId);
+      tree.catch(() => undefined);
+      this.#trees.set(key, tree);
+    }
+    return tree;
+  }
+
+  /** Digest of what is selected. For layers, which never change, it is remembered, and nothing is mounted to find it again. */
+  async digest(source: FileSource, selection: Selection): Promise<UnitsDigest> {
+    const chainId = source.kind === 'layers' ? source.chainId : undefined;
+    const key = chainId === undefined ? undefined : hash('sha256', JSON.stringify([chainId, selection]));
+    const known = key === undefined ? undefined : this.o.cache.selection(key);
+    if (known !== undefined) return { digest: known, files: [] };
+    const tree = await this.open(source);
+    const { sources, parents, exclude, keepOwner } = selection;
+    const result = await digestUnits(tree, selectUnits(tree, sources, { parents }), {
+      exclude: exclude.length > 0 ? IgnoreMatcher.of(exclude) : undefined,
+      keepOwner,
+      known: source.kind === 'context' ? this.o.digests : undefined,
+      signal: this.o.signal,
+    });
+    if (key !== undefined && chainId !== undefined) this.o.cache.rememberSelection(key, chainId, result.digest);
+    return result;
+  }
+
+  /** The same selection, to copy. */
+  async select(source: FileSource, selection: Selection): Promise<{ tree: FileTree; units: CopyUnit[] }> {
+    const tree = await this.open(source);
+    return { tree, units: selectUnits(tree, selection.sources, { parents: selection.parents }) };
+  }
+
+  /** A new scratch folder that lives as long as the build. */
+  async folder(): Promise<string> {
+    const folder = await this.o.scratch.folder('files');
+    this.onEnd(folder.release);
+    return folder.path;
+  }
+
+  /** Runs `release` when the build ends. */
+  onEnd(release: () => Promise<void>): void {
+    this.#closers.push(release);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse())
+      await close().catch((error: unknown) => this.o.log.warn('build clean-up failed', { error: String(error) }));
+  }
+
+  async #resolve(reference: string, platform: Platform | undefined, step: StepProgress | undefined): Promise<Image> {
+    const { request, lease, signal } = this.o;
+    const credentials = credentialsFor(reference, request.credentials ?? {});
+    const image = await this.o.resolveBase(reference, {
+      pull: request.pull,
+      onProgress: ({ id = '', status = '', progressDetail }) =>
+        step?.progress(id, status, progressDetail?.current, progressDetail?.total),
+      signal,
+      ...(platform ? { platform } : {}),
+      ...(credentials ? { credentials } : {}),
+    });
+    await lease.addDigest(image.id);
+    await lease.addDigest(image.manifest.digest);
+    for (const layer of image.layers) await lease.addDigest(layer.blob.digest);
+    const top = image.layers.at(-1);
+    if (top) await lease.addSnapshot(top.chainId);
+    return image;
+  }
+
+  async #mountLayers(chainId: ChainID | undefined): Promise<FileTree> {
+    const { scratch, snapshotter } = this.o;
+    if (chainId === undefined) {
+      return this.#ownTree(await this.folder());
+    }
+    const key = temporaryKey();
+    const mount = await snapshotter.view(key, chainId);
+    this.onEnd(() => snapshotter.remove(key));
+    const mounted = await scratch.mounted(mount);
+    this.onEnd(mounted.release);
+    return this.#ownTree(mounted.path);
+  }
+
+  #ownTree(path: string): FileTree {
+    const tree = new FileTree(path);
+    this.onEnd(async () => tree[Symbol.dispose]());
+    return tree;
+  }
+}
+
+const HUB = ['https://index.docker.io/v1/', 'index.docker.io', 'registry-1.docker.io'];
+
+/** Docker's clients send credentials by registry: a host, or for Docker Hub an address of old. */
+function credentialsFor(reference: string, all: Readonly<Record<string, Credentials>>): Credentials | undefined {
+  const { domain } = parseReference(reference);
+  const names = [domain, `https://${domain}`, `http://${domain}`, ...(domain === 'docker.io' ? HUB : [])];
+  return names.map((name) => all[name]).find((found) => found !== undefined);
+}

@@ -1,0 +1,69 @@
+import type { Stage } from '../dockerfile/index.ts';
+import type { Image } from '../image/index.ts';
+import { locateFailure } from './build-error.ts';
+import { DEFAULT_PATH, envMap, setEnv } from './config/apply-config.ts';
+import type { StepProgress } from './progress.ts';
+import type { BuildSession } from './session.ts';
+import type { StageResult } from './stage-result.ts';
+
+/** What a stage begins with: nothing, an earlier stage, or an image. */
+export async function beginStage(stage: Stage, session: BuildSession): Promise<StageResult> {
+  const step = session.o.progress.begin(stage, stage.from);
+  try {
+    const base = withPath(await baseOf(stage, session, step));
+    step.end('done');
+    return base;
+  } catch (error) {
+    step.end('failed');
+    throw locateFailure(error, session.o.dockerfile, stage.from.location);
+  }
+}
+
+async function baseOf(stage: Stage, session: BuildSession, step: StepProgress): Promise<StageResult> {
+  const source = session.o.graph.baseOf(stage);
+  switch (source.kind) {
+    case 'scratch':
+      return emptyImage(session);
+    case 'stage':
+      return session.stage(source.stage);
+    case 'image':
+      return fromImage(await session.base(source.reference, source.platform, step));
+  }
+}
+
+function emptyImage(session: BuildSession): StageResult {
+  return {
+    platform: session.o.platform,
+    config: { WorkingDir: '/' },
+    author: undefined,
+    layers: [],
+    history: [],
+    baseCreated: undefined,
+    args: new Map(),
+  };
+}
+
+function fromImage(image: Image): StageResult {
+  const { os, architecture, variant, config, author, created, history } = image.config;
+  return {
+    platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+    config,
+    author,
+    layers: image.layers.map(({ diffId, chainId, blob }, i) => ({
+      diffId,
+      chainId,
+      blob,
+      sizeBytes: image.layerSizes[i] ?? 0,
+    })),
+    history: history.map((entry) => ({ entry, inherited: true })),
+    baseCreated: created,
+    args: new Map(),
+  };
+}
+
+/** Every image a build makes has a PATH. */
+function withPath(base: StageResult): StageResult {
+  const { Env: env = [] } = base.config;
+  if (envMap(env).has('PATH')) return base;
+  return { ...base, config: { ...base.config, Env: setEnv(env, 'PATH', DEFAULT_PATH) } };
+}

@@ -1,0 +1,158 @@
+import {
+  expandInstruction,
+  parseInstruction,
+  type Instruction,
+  type SourceFile,
+  type Stage,
+} from '../dockerfile/index.ts';
+import type { HistoryEntry, RunConfig } from '../oci/index.ts';
+import { locateFailure } from './build-error.ts';
+import { applyConfigInstruction, envMap, joinWorkdir } from './config/apply-config.ts';
+import { HISTORY_COMMENT, describeCopy, describeMetadata, describeRun } from './config/history.ts';
+import type { Downloads } from './copy/downloads.ts';
+import { isNumbered, type StepProgress } from './progress.ts';
+import type { BuildSession } from './session.ts';
+import type { LayerOperation } from './solver.ts';
+import { beginStage } from './stage-base.ts';
+import type { StageResult } from './stage-result.ts';
+import { copyOperation } from './steps/copy-step.ts';
+import { runArguments, runOperation } from './steps/run-step.ts';
+import { workdirOperation } from './steps/workdir-step.ts';
+
+/** Builds one stage from its base up. Its error names the line that failed. */
+export async function buildStage(stage: Stage, session: BuildSession, downloads: Downloads): Promise<StageResult> {
+  return new StageBuilder(stage, session, downloads, await beginStage(stage, session)).build();
+}
+
+class StageBuilder {
+  readonly #stage: Stage;
+  readonly #session: BuildSession;
+  readonly #downloads: Downloads;
+  #state: StageResult;
+  #cmdSet = false;
+
+  constructor(stage: Stage, session: BuildSession, downloads: Downloads, start: StageResult) {
+    this.#stage = stage;
+    this.#session = session;
+    this.#downloads = downloads;
+    this.#state = start;
+  }
+
+  async build(): Promise<StageResult> {
+    const { dockerfile } = this.#session.o;
+    await this.#runTriggers();
+    for (const instruction of this.#stage.instructions) await this.#step(instruction, dockerfile);
+    return this.#state;
+  }
+
+  /** ONBUILD instructions of the base run first, and are not inherited further. */
+  async #runTriggers(): Promise<void> {
+    const { OnBuild: triggers, ...config } = this.#state.config;
+    if (!triggers || triggers.length === 0) return;
+    this.#state = { ...this.#state, config };
+    const filename = `ONBUILD trigger of ${this.#stage.from.image}`;
+    for (const source of triggers) await this.#step(parseInstruction(source, { filename }), { filename, source });
+  }
+
+  async #step(instruction: Instruction, file: SourceFile): Promise<void> {
+    this.#session.o.signal.throwIfAborted();
+    const step = isNumbered(instruction) ? this.#session.o.progress.begin(this.#stage, instruction) : undefined;
+    try {
+      const cached = await this.#apply(this.#expand(instruction, file), step);
+      step?.end(cached ? 'cached' : 'done');
+    } catch (error) {
+      step?.end('failed');
+      throw locateFailure(error, file, instruction.location);
+    }
+  }
+
+  #expand(instruction: Instruction, file: SourceFile): Instruction {
+    const { dockerfile, args } = this.#session.o;
+    const env = new Map([...this.#argValues(), ...envMap(this.#state.config.Env)]);
+    const expanded = expandInstruction(instruction, env, { escape: dockerfile.escape, file, overrides: args.given });
+    return expanded.instruction;
+  }
+
+  #argValues(): Map<string, string> {
+    return new Map([...this.#state.args].flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+  }
+
+  /** Whether the step was found in the cache. */
+  async #apply(instruction: Instruction, step: StepProgress | undefined): Promise<boolean> {
+    const { config } = this.#state;
+    const session = this.#session;
+    const parent = this.#state.layers.at(-1)?.chainId;
+    switch (instruction.kind) {
+      case 'run': {
+        const context = { session, stage: this.#stage, config, parent, args: this.#argValues(), step: step! };
+        const operation = await runOperation(context, instruction);
+        return this.#layer(operation, describeRun(runArguments(config, instruction), this.#shownArgs()));
+      }
+      case 'copy':
+      case 'add': {
+        const context = { session, stage: this.#stage, config, parent, downloads: this.#downloads };
+        return this.#layer(await copyOperation(context, instruction), describeCopy(instruction));
+      }
+      case 'workdir': {
+        const path = joinWorkdir(config, instruction.path);
+        const cached = await this.#layer(
+          workdirOperation(session, instruction.original, parent, path),
+          `WORKDIR ${path}`,
+        );
+        this.#configure(instruction);
+        return cached;
+      }
+      case 'arg':
+        this.#declare(instruction.args);
+        return true;
+      default:
+        this.#note(describeMetadata(config, instruction));
+        this.#configure(instruction);
+        return true;
+    }
+  }
+
+  async #layer(operation: LayerOperation, createdBy: string): Promise<boolean> {
+    const { solver, lease, request, signal } = this.#session.o;
+    const solved = await solver.solve(operation, { lease, noCache: request.noCache, signal });
+    this.#session.usedKeys.add(solved.key);
+    if (solved.layer) {
+      const entry = { created: solved.createdAt, created_by: createdBy, comment: HISTORY_COMMENT };
+      this.#state = { ...this.#state, layers: [...this.#state.layers, solved.layer] };
+      this.#remember(entry);
+    } else this.#note(createdBy);
+    return solved.cached;
+  }
+
+  #declare(declared: readonly { readonly key: string; readonly default?: string }[]): void {
+    const args = new Map(this.#state.args);
+    const shown = declared.map(({ key, default: own }) => {
+      const value = this.#session.o.args.valueOf(key, own);
+      args.set(key, value);
+      return value === undefined ? key : `${key}=${value}`;
+    });
+    this.#state = { ...this.#state, args };
+    this.#note(`ARG ${shown.join(' ')}`);
+  }
+
+  /** Arguments as history shows them before a RUN: what the process sees under the name. */
+  #shownArgs(): Map<string, string | undefined> {
+    const env = envMap(this.#state.config.Env);
+    return new Map([...this.#state.args].map(([key, value]) => [key, env.get(key) ?? value]));
+  }
+
+  #configure(instruction: Instruction): void {
+    const config: RunConfig = applyConfigInstruction(this.#state.config, instruction, { cmdSet: this.#cmdSet });
+    if (instruction.kind === 'cmd') this.#cmdSet = true;
+    const author = instruction.kind === 'maintainer' ? instruction.name : this.#state.author;
+    this.#state = { ...this.#state, config, author };
+  }
+
+  #note(createdBy: string | undefined): void {
+    if (createdBy !== undefined) this.#remember({ created_by: createdBy, comment: HISTORY_COMMENT, empty_layer: true });
+  }
+
+  #remember(entry: HistoryEntry): void {
+    this.#state = { ...this.#state, history: [...this.#state.history, { entry, inherited: false }] };
+  }
+}

@@ -1,0 +1,23 @@
+import type { HistoryEntry, Platform, RunConfig } from '../oci/index.ts';
+import type { BuiltLayer } from './cache/cache-record.ts';
+
+/** A history entry. Of this build's own, only those of layers have a time before the image is written. */
+export interface StageHistory {
+  readonly entry: HistoryEntry;
+  /** It came with the base image, and stays as it is. */
+  readonly inherited: boolean;
+}
+
+/** What a stage made: the parts of an image. */
+export interface StageResult {
+  readonly platform: Platform;
+  readonly config: RunConfig;
+  readonly author: string | undefined;
+  /** The base's included. */
+  readonly layers: readonly BuiltLayer[];
+  readonly history: readonly StageHistory[];
+  /** The base image's `created`. */
+  readonly baseCreated: string | undefined;
+  /** Declared arguments: a stage built on this one has them too. */
+  readonly args: ReadonlyMap<string, string | undefined>;
+}

@@ -1,0 +1,187 @@
+import { writeFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { extractTar } from '../../archive/index.ts';
+import { IgnoreMatcher, type AddInstruction, type CopyInstruction, type Stage } from '../../dockerfile/index.ts';
+import { LadingError } from '../../errors/index.ts';
+import type { ChainID, RunConfig } from '../../oci/index.ts';
+import { isArchive, isRemote, readFileOf } from '../copy/add-sources.ts';
+import { copyUnits, type CopyOptions } from '../copy/copy-units.ts';
+import { Downloads, type RemoteFile } from '../copy/downloads.ts';
+import { parseMode } from '../copy/mode.ts';
+import { resolveOwner } from '../copy/owner.ts';
+import { Rootfs } from '../copy/rootfs.ts';
+import type { BuildSession, FileSource, Selection } from '../session.ts';
+import type { LayerOperation } from '../solver.ts';
+import { FileTree } from '../tree/file-tree.ts';
+
+export interface CopyStepContext {
+  readonly session: BuildSession;
+  readonly stage: Stage;
+  readonly config: RunConfig;
+  readonly parent: ChainID | undefined;
+  readonly downloads: Downloads;
+}
+
+type Files = CopyInstruction | AddInstruction;
+
+/** A file that comes from the Dockerfile or the network. */
+interface LooseFile {
+  readonly name: string;
+  readonly digest: string;
+  readonly remote?: RemoteFile;
+  readonly content?: string;
+  path?: string;
+}
+
+/** COPY and ADD as a layer: what they read is digested now, copied only when no build did it before. */
+export async function copyOperation(context: CopyStepContext, instruction: Files): Promise<LayerOperation> {
+  const { session, stage, config, parent } = context;
+  const dest = destination(config, instruction);
+  const from = instruction.kind === 'copy' ? instruction.from : undefined;
+  const source: FileSource =
+    from === undefined ? { kind: 'context' } : await session.filesOf(session.o.graph.sourceOf(from, stage));
+  const isLocal = (text: string): boolean => instruction.kind === 'copy' || !isRemote(text);
+  const selection: Selection = {
+    sources: instruction.sources.filter(isLocal),
+    exclude: instruction.exclude,
+    parents: instruction.kind === 'copy' && instruction.parents,
+    keepOwner: source.kind === 'layers' && instruction.chown === undefined,
+  };
+  const mode = instruction.chmod === undefined ? undefined : parseMode(instruction.chmod);
+  const local = selection.sources.length > 0 ? await session.digest(source, selection) : undefined;
+  const loose = await looseFiles(context, instruction);
+  const { chown, chmod } = instruction;
+  const unpack = instruction.kind === 'add' ? (instruction.unpack ?? null) : false;
+  return {
+    kind: instruction.kind,
+    text: instruction.original,
+    parent,
+    inputs: {
+      dest,
+      files: local?.digest ?? null,
+      loose: loose.map(({ name, digest, remote }) => [name, digest, remote?.lastModified ?? null]),
+      chown: chown ?? null,
+      chmod: chmod ?? null,
+      unpack,
+    },
+    ...(local ? { files: local.files } : {}),
+    make: async ({ mount }) => {
+      const mounted = await session.o.scratch.mounted(mount);
+      try {
+        using rootfs = new Rootfs(mounted.path);
+        const owner = chown === undefined ? undefined : resolveOwner(rootfs, chown);
+        const options: CopyOptions = {
+          owner: owner ?? (source.kind === 'context' ? ROOT : undefined),
+          parentOwner: owner ?? ROOT,
+          mode,
+          exclude: instruction.exclude.length > 0 ? IgnoreMatcher.of(instruction.exclude) : undefined,
+          special: source.kind === 'layers',
+          signal: session.o.signal,
+        };
+        const target = { rootfs, mountPoint: mounted.path, dest, options };
+        if (selection.sources.length > 0) await copyLocal(session, source, selection, target, unpack !== false);
+        await copyLoose(context, loose, target, unpack === true);
+      } finally {
+        await mounted.release();
+      }
+    },
+  };
+}
+
+const ROOT = { uid: 0, gid: 0 };
+const LOOSE_MODE = { remote: 0o600, inline: 0o644 } as const;
+
+interface Target {
+  readonly rootfs: Rootfs;
+  readonly mountPoint: string;
+  readonly dest: string;
+  readonly options: CopyOptions;
+}
+
+/** The absolute destination; with "/" at its end when it has to be a folder. @throws invalid_argument when several sources would share a file name */
+export function destination(
+  config: RunConfig,
+  { kind, sources, heredocs, dest }: Pick<Files, 'kind' | 'sources' | 'heredocs' | 'dest'>,
+): string {
+  const absolute = posix.resolve('/', config.WorkingDir || '/', dest);
+  const isFolder = dest === '' || dest === '.' || dest.endsWith('/') || dest.endsWith('/.');
+  if (!isFolder && sources.length + heredocs.length > 1)
+    throw new LadingError(
+      'invalid_argument',
+      `When using ${kind.toUpperCase()} with more than one source file, the destination must be a directory and end with a /`,
+    );
+  return isFolder && absolute !== '/' ? `${absolute}/` : absolute;
+}
+
+async function copyLocal(
+  session: BuildSession,
+  source: FileSource,
+  selection: Selection,
+  { rootfs, mountPoint, dest, options }: Target,
+  unpack: boolean,
+): Promise<void> {
+  const { tree, units } = await session.select(source, selection);
+  for (const unit of units) {
+    if (unpack && unit.stat.type === 'file' && (await isArchive(tree, unit.path)))
+      await unpackTo(readFileOf(tree, unit.path), { rootfs, mountPoint, dest, options });
+    else await copyUnits(rootfs, dest, tree, [unit], options);
+  }
+}
+
+/** Extracts an archive into the destination, which becomes a folder. */
+async function unpackTo(
+  tar: Parameters<typeof extractTar>[0],
+  { rootfs, mountPoint, dest, options }: Target,
+): Promise<void> {
+  const into = rootfs.resolve(dest);
+  rootfs.ensureFolder(into, options.parentOwner);
+  const chowned = options.parentOwner === ROOT ? {} : { owner: options.parentOwner };
+  await extractTar(tar, { dir: mountPoint, into, ...chowned, ...(options.signal ? { signal: options.signal } : {}) });
+}
+
+async function looseFiles({ session, downloads }: CopyStepContext, instruction: Files): Promise<LooseFile[]> {
+  const files: LooseFile[] = [];
+  if (instruction.kind === 'add')
+    for (const url of instruction.sources.filter(isRemote)) {
+      const folder = await session.folder();
+      const { checksum } = instruction;
+      const options = { folder, signal: session.o.signal, ...(checksum === undefined ? {} : { checksum }) };
+      const { file, path } = await downloads.look(url, options);
+      if (file.name === '' && instruction.dest.endsWith('/'))
+        throw new LadingError('invalid_argument', `cannot determine filename from url: "${new URL(url).origin}"`, {
+          hint: 'give the destination as a file name',
+        });
+      files.push({ name: file.name, digest: file.digest, remote: file, ...(path === undefined ? {} : { path }) });
+    }
+  for (const { name, content } of instruction.heredocs) files.push({ name, digest: content, content });
+  return files;
+}
+
+async function copyLoose(
+  context: CopyStepContext,
+  files: readonly LooseFile[],
+  target: Target,
+  unpack: boolean,
+): Promise<void> {
+  const { session, downloads } = context;
+  for (const file of files) {
+    const folder = await session.folder();
+    const path = file.path ?? join(folder, 'file');
+    if (file.content !== undefined) await writeFile(path, file.content, { mode: 0o600 });
+    const real =
+      file.remote && file.path === undefined
+        ? await downloads.fetch(file.remote, { folder, signal: session.o.signal })
+        : path;
+    using tree = new FileTree(posix.dirname(real));
+    const name = posix.basename(real);
+    const stat = tree.stat(name)!;
+    if (unpack && (await isArchive(tree, name))) {
+      await unpackTo(readFileOf(tree, name), target);
+      continue;
+    }
+    const mode = target.options.mode?.(0o644, false) ?? (file.remote ? LOOSE_MODE.remote : LOOSE_MODE.inline);
+    const { exclude: _none, ...rest } = target.options;
+    const options = { ...rest, owner: target.options.parentOwner, mode: () => mode };
+    await copyUnits(target.rootfs, target.dest, tree, [{ path: name, stat, name: file.name, parents: '' }], options);
+  }
+}

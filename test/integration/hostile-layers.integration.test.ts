@@ -416,9 +416,9 @@ describe('broken layers', { skip }, () => {
   it('applyLayer() stops when its signal fires', () =>
     onStage(async (stage) => {
       const path = join(stage.base, 'layer');
-      writeFileSync(path, gzipSync(Buffer.alloc(64 << 20), { level: 1 }));
+      writeFileSync(path, gzipSync(Buffer.alloc(512 << 20), { level: 1 }));
       const work = applyLayer({ path }, { dir: stage.dir, lowerDirs: [], signal: AbortSignal.timeout(5) });
-      await assert.rejects(work, (error) => isLadingError(error, 'cancelled', 'invalid_argument'));
+      await assert.rejects(work, (error) => isLadingError(error, 'cancelled'));
     }));
 });
 

@@ -51,7 +51,7 @@ async function runCommand(
     if (!(error instanceof UsageError)) throw error;
     const name = found.entry.names[0] ?? command.name;
     process.stderr.write(
-      `${error.message}\n\nUsage:  lading ${name} ${command.usage}\n\nRun 'lading ${name} --help' for more information\n`,
+      `${error.message}\n\nUsage:  lading ${name} ${command.usage}\n\n${error.status === EXIT_FAILURE ? 'See' : 'Run'} 'lading ${name} --help' for more information\n`,
     );
     return error.status;
   }

@@ -89,8 +89,8 @@ function hostConfig(flags: FlagValues): HostConfig {
     ...(flags.bool('privileged') ? { Privileged: true } : {}),
     ...(flags.bool('read-only') ? { ReadonlyRootfs: true } : {}),
     ...(flags.has('init') ? { Init: flags.bool('init') } : {}),
-    ...some('CapAdd', flags.list('cap-add')),
-    ...some('CapDrop', flags.list('cap-drop')),
+    ...some('CapAdd', flags.list('cap-add').map(capability)),
+    ...some('CapDrop', flags.list('cap-drop').map(capability)),
     ...some('SecurityOpt', readSecurityOptions(flags.list('security-opt'))),
     ...some('Dns', flags.list('dns')),
     ...some('DnsOptions', flags.list('dns-option')),
@@ -198,6 +198,12 @@ function healthcheck(flags: FlagValues): Healthcheck | undefined {
     ...given('Retries', flags.int('health-retries')),
   };
   return Object.keys(check).length === 0 ? undefined : check;
+}
+
+/** "net_admin" → "CAP_NET_ADMIN" */
+function capability(word: string): string {
+  const name = word.trim().toUpperCase();
+  return name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`;
 }
 
 function extraHost(word: string): string {

@@ -4,15 +4,16 @@ import { UsageError } from '../usage-error.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `--env-file` lines, then `--env`: "NAME" alone takes this process's value or, without one, is left out. */
+/** `--env-file` lines, then `--env`: "NAME" alone takes this process's value; without one it is left out of a file, and removes the image's variable when it is a flag. */
 export function readEnvironment(files: readonly string[], words: readonly string[], host: Environment): string[] {
   const fromFiles = files.flatMap((file) => readLines(file).map((line) => resolveName(line, host)));
   const fromWords = words.map((word) => {
     if (word === '' || word.startsWith('='))
       throw new UsageError(`invalid argument "${word}" for "-e, --env" flag: invalid environment variable: ${word}`);
-    return resolveName(word, host);
+    // Sent bare, it takes the image's variable away.
+    return resolveName(word, host) ?? word;
   });
-  return [...fromFiles, ...fromWords].filter((entry) => entry !== undefined);
+  return [...fromFiles.filter((entry) => entry !== undefined), ...fromWords];
 }
 
 /** Lines of a label file: "key=value" or "key". */

@@ -54,6 +54,7 @@ export function containerFields(full: boolean): Fields<ContainerSummary> {
     },
     CreatedAt: { header: 'CREATED AT', value: ({ Created }) => goTime(Created) },
     RunningFor: { header: 'CREATED', value: ({ Created }) => ago(Created) },
+    Platform: { header: 'PLATFORM', value: () => null },
     Status: { header: 'STATUS', value: ({ Status }) => Status },
     State: { header: 'STATE', value: ({ State }) => State },
     Ports: { header: 'PORTS', value: ({ Ports }) => displayablePorts(Ports ?? []) },

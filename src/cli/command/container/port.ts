@@ -12,18 +12,15 @@ export const command: Command = {
     const side = ({ HostIp, HostPort }: { HostIp: string; HostPort: string }): string =>
       `${HostIp.includes(':') ? `[${HostIp}]` : HostIp}:${HostPort}`;
     if (wanted === undefined) {
-      const lines = Object.entries(Ports).flatMap(([port, sides]) =>
-        (sides ?? []).map((one) => `${port} -> ${side(one)}\n`),
-      );
-      context.stdout.write(lines.sort().join(''));
+      const lines = Object.entries(Ports)
+        .sort(([a], [b]) => Number.parseInt(a) - Number.parseInt(b))
+        .flatMap(([port, sides]) => (sides ?? []).map((one) => `${port} -> ${side(one)}\n`));
+      context.stdout.write(lines.join(''));
       return;
     }
     const sides = Ports[wanted.includes('/') ? wanted : `${wanted}/tcp`] ?? [];
     if (sides.length === 0)
-      throw new LadingError(
-        'not_found',
-        `Error: No public port '${wanted.replace(/\/tcp$/, '')}/tcp' published for ${container}`,
-      );
+      throw new LadingError('not_found', `Error: No public port '${wanted}' published for ${container}`);
     context.stdout.write(sides.map((one) => `${side(one)}\n`).join(''));
   },
 };

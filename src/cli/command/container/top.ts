@@ -1,6 +1,8 @@
 import { ANY, type Command } from '../../command.ts';
 import { formatTable } from '../../format/table.ts';
 
+const MIN_WIDTH = 20;
+
 export const command: Command = {
   name: 'top',
   summary: 'Display the running processes of a container',
@@ -10,6 +12,6 @@ export const command: Command = {
   stopAtPositional: true,
   async run({ args: [container = '', ...psArgs], context }) {
     const { Titles, Processes } = await context.client.containers.top(container, psArgs.join(' '));
-    context.stdout.write(formatTable([Titles, ...(Processes ?? [])]));
+    context.stdout.write(formatTable([Titles, ...(Processes ?? [])], MIN_WIDTH));
   },
 };

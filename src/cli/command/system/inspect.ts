@@ -18,7 +18,7 @@ export const command: Command = {
   run({ args, flags, context }) {
     const lookups = lookupsOf(context, flags.bool('size'));
     const type = flags.text('type');
-    const only = type === undefined || type === '' ? undefined : lookups[type];
+    const only = type !== undefined && Object.hasOwn(lookups, type) ? lookups[type] : undefined;
     if (type !== undefined && type !== '' && only === undefined)
       throw new UsageError(`"${type}" is not a valid value for --type`, EXIT_FAILURE);
     const lookup =

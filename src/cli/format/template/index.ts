@@ -78,7 +78,7 @@ function evaluate(pipeline: Pipeline, scope: Scope): unknown {
 function call(head: Operand, args: readonly Operand[], piped: readonly unknown[], scope: Scope): unknown {
   if (head.kind === 'function') {
     if (head.name === 'and' || head.name === 'or') return lazyLogic(head.name, args, piped, scope);
-    const known = FUNCTIONS[head.name];
+    const known = Object.hasOwn(FUNCTIONS, head.name) ? FUNCTIONS[head.name] : undefined;
     if (known === undefined) throw templateError(`function "${head.name}" not defined`);
     return known(...args.map((arg) => operand(arg, scope)), ...piped);
   }
@@ -121,7 +121,7 @@ function walk(start: unknown, path: readonly string[]): unknown {
   for (const name of path) {
     if (value === undefined || value === null) return undefined;
     if (typeof value !== 'object' || Array.isArray(value) || !Object.hasOwn(value, name))
-      throw templateError(`can't evaluate field ${name}`);
+      throw templateError(`executing "" at <.${path.join('.')}>: map has no entry for key "${name}"`);
     value = (value as Record<string, unknown>)[name];
   }
   return value;

@@ -1,11 +1,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../base/index.ts';
 import { LadingError } from '../errors/index.ts';
 import { LogRotation, readLogs } from './container-log/index.ts';
 import { execInContainer } from './exec.ts';
 import { Cgroup } from './host/cgroup.ts';
-import { isAlive, processEnd } from './host/process-info.ts';
+import { isAlive, processEnd, signalProcess } from './host/process-info.ts';
 import { Conmon, findMonitor, monitorFiles, MonitorError, readExit, resizeTerminal } from './monitor/index.ts';
 import { isRunning, startFailure, type RuntimeDriver, type RuntimeState } from './oci/index.ts';
 import { runToEnd, type RunIo } from './run-to-end.ts';
@@ -31,6 +32,8 @@ const SIGKILL = 9;
 /** Docker's status for a container whose end nobody saw. */
 const LOST_EXIT = 255;
 const MONITOR_GRACE_MS = 5000;
+const CROWDED_MS = 50;
+const ACCEPT_MS = 5;
 
 /** Containers by conmon and an OCI runtime. Holds nothing that is not also in files: any later instance goes on. */
 export class OciContainerRuntime implements ContainerRuntime {
@@ -39,6 +42,7 @@ export class OciContainerRuntime implements ContainerRuntime {
   readonly #conmon: Conmon;
   readonly #log: Log;
   readonly #rotation = new LogRotation();
+  #latestAttach: { readonly path: string; readonly atMs: number } | undefined;
 
   constructor(driver: RuntimeDriver, conmon: Conmon, log: Log) {
     const { name, version, path } = driver.program;
@@ -95,7 +99,13 @@ export class OciContainerRuntime implements ContainerRuntime {
     paths: ContainerPaths,
     options: { readonly stdin: boolean; readonly tty: boolean },
   ): Promise<Attachment> {
-    return attachTo(monitorFiles(paths).attach, options);
+    const path = monitorFiles(paths).attach;
+    const attachment = attachTo(path, options);
+    const crowded = this.#latestAttach?.path === path && Date.now() - this.#latestAttach.atMs < CROWDED_MS;
+    this.#latestAttach = { path, atMs: Date.now() };
+    // conmon takes one client a turn, then looks for output: a second one at the same moment could come too late for it.
+    if (crowded) await delay(ACCEPT_MS);
+    return attachment;
   }
 
   async wait(id: string, paths: ContainerPaths, options: { readonly signal?: AbortSignal } = {}): Promise<Exit> {
@@ -143,7 +153,7 @@ export class OciContainerRuntime implements ContainerRuntime {
     const state = this.#runningState(id, 'kill');
     const cgroup = new Cgroup(state.cgroups);
     if (options.all) cgroup.signalAll(number);
-    else process.kill(state.pid, number);
+    else if (!signalProcess(state.pid, number)) throw notRunning('kill', id);
     // What is frozen does not even die.
     if (number === SIGKILL) await cgroup.thaw();
   }
@@ -199,7 +209,7 @@ export class OciContainerRuntime implements ContainerRuntime {
     try {
       await monitor.ended({ signal: AbortSignal.timeout(MONITOR_GRACE_MS) });
     } catch {
-      if (monitor.isAlive()) process.kill(monitor.pid, 'SIGKILL');
+      if (monitor.isAlive()) signalProcess(monitor.pid, SIGKILL);
     }
   }
 
@@ -215,10 +225,14 @@ export class OciContainerRuntime implements ContainerRuntime {
   #runningState(id: string, attempted: string): RuntimeState {
     const state = this.#driver.state(id);
     if (isRunning(state)) return state;
-    throw new LadingError('conflict', `${attempted}: container ${id} is not running`);
+    throw notRunning(attempted, id);
   }
 
   #warn(id: string): Warn {
     return (message) => this.#log.warn(message, { container: id });
   }
+}
+
+function notRunning(attempted: string, id: string): LadingError {
+  return new LadingError('conflict', `${attempted}: container ${id} is not running`);
 }

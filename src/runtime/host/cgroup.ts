@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, LadingError } from '../../errors/index.ts';
+import { signalProcess } from './process-info.ts';
 
 const FREEZE_TRIES = 200;
 const FREEZE_STEP_MS = 10;
@@ -24,7 +25,7 @@ export class Cgroup {
 
   /** Sends to everything inside. */
   signalAll(signal: number): void {
-    for (const pid of this.pids()) signalQuietly(pid, signal);
+    for (const pid of this.pids()) signalProcess(pid, signal);
   }
 
   /** Stops everything inside and waits until it stands. @throws internal */
@@ -74,15 +75,6 @@ export class Cgroup {
       value: frozen ? '1' : '0',
       isDone: () => readFileSync(join(dir ?? '', 'cgroup.events'), 'utf8').includes(`frozen ${frozen ? 1 : 0}`),
     };
-  }
-}
-
-/** A process that ended meanwhile needs no signal. */
-function signalQuietly(pid: number, signal: number): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error;
   }
 }
 

@@ -25,6 +25,16 @@ export function isAlive(pid: number, startTime: number): boolean {
   return stat !== undefined && stat.startTime === startTime && stat.state !== 'Z' && stat.state !== 'X';
 }
 
+/** False when it ended meanwhile. */
+export function signalProcess(pid: number, signal: number): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
 /** Arguments of a process, empty when it is gone or a zombie. */
 export function commandLine(pid: number): string[] {
   try {

@@ -5,7 +5,7 @@ import { runCommand, type CommandResult } from '../../base/index.ts';
 import { errnoOf, LadingError } from '../../errors/index.ts';
 import { watchFd } from '../../sys/index.ts';
 import { Cgroup } from '../host/cgroup.ts';
-import { isAlive, processEnd } from '../host/process-info.ts';
+import { isAlive, processEnd, signalProcess } from '../host/process-info.ts';
 import type { OciResources } from '../spec/index.ts';
 import type { RuntimeProgram } from './find-runtime.ts';
 import { isRunning, readRuntimeState, type RuntimeState } from './runtime-state.ts';
@@ -13,6 +13,7 @@ import { runtimeMessage } from './start-error.ts';
 
 const COMMAND_TIMEOUT_MS = 60_000;
 const KILLED_GRACE_MS = 10_000;
+const SIGKILL = 9;
 
 /** runc is a Go program: one thread is enough for what it does, and starts sooner. No variable of ours reaches it. */
 export const RUNTIME_ENV: Readonly<Record<string, string>> = {
@@ -131,10 +132,10 @@ export class RuntimeDriver {
 async function killAll(cgroup: Cgroup, state: RuntimeState): Promise<void> {
   const inside = cgroup.pids();
   if (inside.length === 0 && !isRunning(state)) return;
-  cgroup.signalAll(9);
+  cgroup.signalAll(SIGKILL);
   await cgroup.thaw();
   if (!isRunning(state)) return;
-  process.kill(state.pid, 'SIGKILL');
+  signalProcess(state.pid, SIGKILL);
   const signal = AbortSignal.timeout(KILLED_GRACE_MS);
   await processEnd(state.pid, () => isAlive(state.pid, state.startTime), { signal }).catch(() => undefined);
 }

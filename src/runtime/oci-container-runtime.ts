@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../base/index.ts';
@@ -124,8 +124,8 @@ export class OciContainerRuntime implements ContainerRuntime {
 
   /** Nobody was there to see the end: Docker's 255, written down so that it stays the answer. */
   #lost(paths: ContainerPaths): Exit {
-    const { exit } = monitorFiles(paths);
-    writeFileSync(exit, String(LOST_EXIT));
+    if (!existsSync(paths.stateDir)) throw new LadingError('not_found', `wait: no container in "${paths.stateDir}"`);
+    writeFileSync(monitorFiles(paths).exit, String(LOST_EXIT));
     return { exitCode: LOST_EXIT, oomKilled: false, finishedAt: new Date().toISOString() };
   }
 

@@ -77,7 +77,7 @@ export function rootfsPropagationOf(mounts: readonly ContainerMount[]): string |
 
 function toOci({ type, source, target, options }: ContainerMount): OciMount {
   const isBind = type === 'bind' && !options.includes('bind') && !options.includes('rbind');
-  return mount(posix.normalize(target), type, source, isBind ? ['rbind', ...options] : options);
+  return mount(posix.resolve('/', target), type, source, isBind ? ['rbind', ...options] : options);
 }
 
 function mount(destination: string, type: string, source: string, options: readonly string[]): OciMount {

@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { SILENT_LOG } from '../../src/base/index.ts';
+import { Builder, type BuildEvent, type BuildRequest, type StepExecutor } from '../../src/builder/index.ts';
+import { LocalContentStore } from '../../src/content/index.ts';
+import { LeaseSet } from '../../src/gc/index.ts';
+import { ImageStore, LayerBlobs, Unpacker, type Image } from '../../src/image/index.ts';
+import { openMetadata } from '../../src/metadata/index.ts';
+import { cgroupLayout, openRuntime, type ContainerRuntime } from '../../src/runtime/index.ts';
+import { OverlaySnapshotter, overlayMounter } from '../../src/snapshot/index.ts';
+import { makeBusyboxRoot } from './busybox.ts';
+
+const CGROUP = 'lading-builder-test';
+
+/** Runs steps with the real runtime, without a network of their own. */
+class HarnessExecutor implements StepExecutor {
+  readonly runs: string[][] = [];
+  readonly #runtime: ContainerRuntime;
+  readonly #dir: string;
+
+  constructor(runtime: ContainerRuntime, dir: string) {
+    this.#runtime = runtime;
+    this.#dir = dir;
+  }
+
+  async run(step: Parameters<StepExecutor['run']>[0], io: Parameters<StepExecutor['run']>[1]): Promise<number> {
+    this.runs.push([...step.process.args]);
+    const id = `build-${randomBytes(8).toString('hex')}`;
+    const dir = join(this.#dir, id);
+    const rootfs = join(dir, 'rootfs');
+    mkdirSync(rootfs, { recursive: true });
+    overlayMounter.mount(step.mount, rootfs);
+    try {
+      writeFileSync(join(dir, 'hosts'), '127.0.0.1 localhost\n');
+      const hosts = {
+        type: 'bind',
+        source: join(dir, 'hosts'),
+        target: '/etc/hosts',
+        options: ['rbind', 'rprivate', 'rw'],
+      };
+      return await this.#runtime.runToEnd(
+        {
+          id,
+          process: step.process,
+          rootfs,
+          readonlyRootfs: false,
+          hostname: step.hostname,
+          mounts: [...step.mounts, hosts],
+          namespaces: { pid: 'new', network: 'new', ipc: 'new', uts: 'new', cgroup: 'new' },
+          privileged: false,
+          capAdd: [],
+          capDrop: [],
+          securityOpt: [],
+          devices: [],
+          sysctls: {},
+          ulimits: [],
+          resources: {},
+          cgroupPath: `/${CGROUP}/${id}`,
+          annotations: {},
+        },
+        dir,
+        io,
+      );
+    } finally {
+      overlayMounter.unmount(rootfs);
+      rmSync(dir, { recursive: true });
+    }
+  }
+}
+
+/** A builder on a store of its own in a temporary folder. */
+export class BuilderHarness {
+  readonly dir: string;
+  readonly builder: Builder;
+  readonly images: ImageStore;
+  readonly executor: HarnessExecutor;
+  readonly snapshotter: OverlaySnapshotter;
+  readonly content: LocalContentStore;
+  readonly #metadata: ReturnType<typeof openMetadata>;
+
+  private constructor(
+    parts: Pick<BuilderHarness, 'dir' | 'builder' | 'images' | 'executor' | 'snapshotter' | 'content'>,
+    metadata: ReturnType<typeof openMetadata>,
+  ) {
+    this.dir = parts.dir;
+    this.builder = parts.builder;
+    this.images = parts.images;
+    this.executor = parts.executor;
+    this.snapshotter = parts.snapshotter;
+    this.content = parts.content;
+    this.#metadata = metadata;
+  }
+
+  /** With an image "busybox" built from scratch. `dir` reopens an earlier store. */
+  static async open(dir = mkdtempSync(join(tmpdir(), 'lading-builder-'))): Promise<BuilderHarness> {
+    const metadata = openMetadata(join(dir, 'metadata.db'));
+    const content = await LocalContentStore.open(join(dir, 'content'));
+    const snapshotter = await OverlaySnapshotter.open(join(dir, 'snapshots'), metadata);
+    const runtime = await openRuntime({ execRoot: join(dir, 'run'), log: SILENT_LOG });
+    const images = new ImageStore(content, metadata);
+    const executor = new HarnessExecutor(runtime, join(dir, 'steps'));
+    const leases = new LeaseSet();
+    const builder = new Builder({
+      content,
+      snapshotter,
+      images,
+      layerBlobs: new LayerBlobs(content, metadata),
+      unpacker: new Unpacker(content, snapshotter),
+      metadata,
+      executor,
+      mounter: overlayMounter,
+      scratchDir: join(dir, 'build'),
+      resolveBase: async (reference): Promise<Image> => images.open(images.resolve(reference).record),
+      lease: () => leases.take(),
+      log: SILENT_LOG,
+    });
+    const harness = new BuilderHarness({ dir, builder, images, executor, snapshotter, content }, metadata);
+    if (!images.find('busybox')) await harness.#makeBusybox();
+    return harness;
+  }
+
+  async #makeBusybox(): Promise<void> {
+    const root = mkdtempSync(join(tmpdir(), 'lading-busybox-'));
+    makeBusyboxRoot(root);
+    await this.build({
+      context: { kind: 'directory', path: root },
+      tags: ['busybox'],
+      dockerfileText: 'FROM scratch\nCOPY . /\nCMD ["sh"]',
+    });
+    rmSync(root, { recursive: true });
+  }
+
+  async build(
+    request: Partial<BuildRequest>,
+    options: { signal?: AbortSignal; onEvent?: (event: BuildEvent) => void } = {},
+  ): Promise<{ image: Image; events: BuildEvent[]; output: string; statuses: string[] }> {
+    const events: BuildEvent[] = [];
+    const record = await this.builder.build(
+      {
+        context: { kind: 'directory', path: this.dir },
+        dockerfile: 'Dockerfile',
+        tags: [],
+        buildArgs: {},
+        labels: {},
+        noCache: false,
+        pull: false,
+        ...request,
+      },
+      {
+        onEvent: (event) => {
+          events.push(event);
+          options.onEvent?.(event);
+        },
+        ...(options.signal ? { signal: options.signal } : {}),
+      },
+    );
+    const output = events.map((event) => (event.kind === 'output' ? event.text : '')).join('');
+    const statuses = events.flatMap((event) =>
+      event.kind === 'step' && event.status !== 'started' ? [`${event.name.split(' ')[0]} ${event.status}`] : [],
+    );
+    return { image: await this.images.open(record), events, output, statuses };
+  }
+
+  /** A context folder with these files. */
+  context(files: Readonly<Record<string, string>>): string {
+    const path = mkdtempSync(join(this.dir, 'context-'));
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(path, name)), { recursive: true });
+      writeFileSync(join(path, name), text);
+    }
+    return path;
+  }
+
+  /** Temporary snapshots, mounts and folders that should not be there when nothing runs. */
+  async leftovers(): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { name, kind } of this.snapshotter.walk()) if (kind !== 'committed') found.push(name);
+    for (const kind of ['mounts', 'contexts', 'files']) {
+      const path = join(this.dir, 'build', kind);
+      if (existsSync(path)) found.push(...readdirSync(path));
+    }
+    return found;
+  }
+
+  /** Ends the store; `keep` leaves the folder for another open. */
+  async close(keep = false): Promise<void> {
+    await this.snapshotter.close();
+    this.#metadata.close();
+    if (keep) return;
+    rmSync(this.dir, { recursive: true, force: true });
+    for (const hierarchy of cgroupLayout().hierarchies) {
+      const left = join(hierarchy, CGROUP);
+      if (existsSync(left)) rmdirSync(left);
+    }
+  }
+}

@@ -161,7 +161,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'writing through a chain of symlinks',
-    entries: () => [folder('a'), link('a/up', '..'), link('out', 'a/up/../../outside'), file('out/new')],
+    entries: () => [folder('a'), link('a/up', '..'), link('out', 'a/up/../outside'), file('out/new')],
     check: (stage) => assert.equal(read(stage, 'outside/new'), 'evil'),
   },
   {

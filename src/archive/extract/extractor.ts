@@ -45,12 +45,17 @@ export class Extractor implements TarEvents, Disposable {
   #parent = -1;
   #base = '';
   #header: TarHeader | undefined;
+  #inodes = 0;
+  /** Members of the archive so far. */
   entries = 0;
 
   constructor(options: ExtractorOptions) {
     this.options = options;
     this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_ENTRIES;
-    this.root = new RootFolder(options.dir, (path, info) => this.parentMade(path, info));
+    this.root = new RootFolder(options.dir, (path, info) => {
+      this.#countInode();
+      this.parentMade(path, info);
+    });
     const into = cleanEntryName(options.into ?? '');
     this.#prefix = into === '' ? '' : `${into}/`;
     if (into !== '' && this.root.existing(into, into) === undefined) {
@@ -60,8 +65,8 @@ export class Extractor implements TarEvents, Disposable {
   }
 
   entry(header: TarHeader): void {
-    if (++this.entries > this.#maxEntries)
-      throw new LadingError('resource_exhausted', `extract tar: it has more than ${this.#maxEntries} entries`);
+    this.entries++;
+    this.#countInode();
     try {
       this.#take(header);
     } catch (error) {
@@ -113,6 +118,12 @@ export class Extractor implements TarEvents, Disposable {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
     this.root[Symbol.dispose]();
+  }
+
+  /** Folders made for missing parents count too: one name can ask for two thousand. */
+  #countInode(): void {
+    if (++this.#inodes > this.#maxEntries)
+      throw new LadingError('resource_exhausted', `extract tar: it has more than ${this.#maxEntries} entries`);
   }
 
   #take(header: TarHeader): void {

@@ -131,15 +131,24 @@ export class RootFolder implements Disposable {
     return fd;
   }
 
-  /** The symlink at `base` leads nowhere: makes the folder it points to, seen from the root. */
+  /** The symlink at `base` leads nowhere: makes the folder it points to, seen from the root, part by part since `..` is meant behind symlinks. */
   #makeTarget(parent: number, base: string, entry: string, links: number): number {
     const target = textOfBytes(readlinkSync(pathAt(parent, base), 'buffer'));
-    const parts = target.startsWith('/') ? [] : this.realPathOf(parent).split('/');
+    let path = target.startsWith('/') ? '' : this.realPathOf(parent);
     for (const part of target.split('/')) {
-      if (part === '..') parts.pop();
-      else if (part !== '' && part !== '.') parts.push(part);
+      if (part === '..') path = parentOf(path);
+      else if (part !== '' && part !== '.')
+        path = this.#madeRealPath(path === '' ? part : `${path}/${part}`, entry, links + 1);
     }
-    const path = parts.filter((part) => part !== '').join('/');
-    return this.#open(path === '' ? '.' : path, entry) ?? this.#make(path, entry, links + 1);
+    return openat2(this.fd, nativePath(path === '' ? '.' : path), FOLDER, 0, IN_ROOT);
+  }
+
+  #madeRealPath(path: string, entry: string, links: number): string {
+    const fd = this.#open(path, entry) ?? this.#make(path, entry, links);
+    try {
+      return this.realPathOf(fd);
+    } finally {
+      closeSync(fd);
+    }
   }
 }

@@ -14,6 +14,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (options === 'help') return print(DAEMON_HELP);
   if (options === 'version') return print(`ladingd version ${LADING_VERSION}, API ${API_VERSION}\n`);
   requireRoot();
+  // What containers see of the host's files (resolv.conf, volumes) must not depend on who started the daemon.
+  process.umask(0o022);
   const log = new Log(options.debug ? 'debug' : 'info');
   mkdirSync(options.execRoot, { recursive: true, mode: 0o711 });
   const stopped = stopSignal();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeFd, flock, LOCK } from '../sys/index.ts';
 import { writeFileAtomic, type Log } from '../base/index.ts';
@@ -101,6 +102,8 @@ async function engineId(dataRoot: string): Promise<string> {
 async function assemble(options: EngineOptions, unlock: () => void): Promise<Engine> {
   const { dataRoot, execRoot, log } = options;
   const trash = join(dataRoot, 'trash');
+  await rm(trash, { recursive: true, force: true });
+  mkdirSync(trash, { recursive: true, mode: 0o700 });
   const stepsRoot = join(execRoot, 'steps');
   const buildRoot = join(dataRoot, 'build');
   const metadata = openMetadata(join(dataRoot, 'metadata.db'));

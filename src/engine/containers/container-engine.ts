@@ -3,7 +3,8 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { runCommand, type Log } from '../../base/index.ts';
-import { LadingError, messageOf } from '../../errors/index.ts';
+import { LadingError, isLadingError, messageOf } from '../../errors/index.ts';
+import { formatPlatform, platformMatches } from '../../oci/index.ts';
 import type { Image, ImageStore } from '../../image/index.ts';
 import type { Attachment, ContainerRuntime, LogLine, LogQuery } from '../../runtime/index.ts';
 import type { Snapshotter } from '../../snapshot/index.ts';
@@ -30,7 +31,7 @@ import type { ContainerTable } from './container-table.ts';
 import { viewOf } from './container-view.ts';
 import type { InitLayers } from './init-layer.ts';
 import type { ExecSessions } from './exec-sessions.ts';
-import type { Lifecycle } from './lifecycle.ts';
+import { isUp, type Lifecycle } from './lifecycle.ts';
 import { mergeConfig } from './merge-config.ts';
 import { requestedMounts } from './mount-requests.ts';
 import { checkContainerName, generateName } from './names.ts';
@@ -68,8 +69,11 @@ export class LocalContainers implements ContainerEngine {
     checkHostConfig(request.hostConfig);
     const id = randomBytes(32).toString('hex');
     const name = this.#reserveName(id, request.name);
+    let anonymous: string[] = [];
     try {
-      const { mounts, anonymous } = await resolveMountPoints(requests, volumes);
+      const resolved = await resolveMountPoints(requests, volumes);
+      const { mounts } = resolved;
+      anonymous = resolved.anonymous;
       const parent = image.layers.at(-1)?.chainId;
       const record: ContainerRecord = {
         ...freshState(),
@@ -91,6 +95,7 @@ export class LocalContainers implements ContainerEngine {
     } catch (error) {
       table.delete(id);
       await snapshotter.remove(snapshotKeyOf(id)).catch(() => undefined);
+      for (const volume of anonymous) await volumes.remove(volume).catch(() => undefined);
       throw error;
     } finally {
       this.#reserved.delete(name);
@@ -125,7 +130,13 @@ export class LocalContainers implements ContainerEngine {
   async #imageOf(request: CreateContainer): Promise<Image> {
     const { images } = this.#d;
     if (!request.config.Image) throw new LadingError('invalid_argument', 'no image specified');
-    return images.open(images.resolve(request.config.Image).record);
+    const image = await images.open(images.resolve(request.config.Image).record);
+    if (request.platform && !platformMatches(request.platform, image.config))
+      throw new LadingError(
+        'not_found',
+        `image with reference ${request.config.Image} was found but its platform (${formatPlatform(image.config)}) does not match the specified platform (${formatPlatform(request.platform)})`,
+      );
+    return image;
   }
 
   async list(): Promise<ContainerView[]> {
@@ -156,10 +167,7 @@ export class LocalContainers implements ContainerEngine {
   }
 
   async restart(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void> {
-    const record = this.#find(ref);
-    if (['running', 'paused', 'restarting'].includes(record.status)) await this.#d.lifecycle.stop(record, options);
-    await this.#d.lifecycle.start(record);
-    this.#d.lifecycle.publish(record, 'restart');
+    await this.#d.lifecycle.restart(this.#find(ref), options);
   }
 
   async kill(ref: string, signal: string): Promise<void> {
@@ -203,6 +211,7 @@ export class LocalContainers implements ContainerEngine {
     const policy = changed['RestartPolicy'] as HostConfig['RestartPolicy'];
     if (policy && !policy.Name) delete changed['RestartPolicy'];
     const next = { ...record.hostConfig, ...changed };
+    checkHostConfig(next);
     if (record.status === 'running' || record.status === 'paused')
       await this.#d.runtime.update(record.id, resourcesOf(next));
     record.hostConfig = next;
@@ -213,7 +222,7 @@ export class LocalContainers implements ContainerEngine {
   async remove(ref: string, options: RemoveOptions): Promise<void> {
     const record = this.#find(ref);
     const { lifecycle } = this.#d;
-    if (['running', 'paused', 'restarting'].includes(record.status)) {
+    if (isUp(record)) {
       if (!options.force)
         throw new LadingError(
           'conflict',
@@ -223,25 +232,33 @@ export class LocalContainers implements ContainerEngine {
         if (!(error instanceof LadingError && error.code === 'not_modified')) throw error;
       });
     }
-    await this.#erase(record, options.volumes ?? false);
+    await this.#erase(record, { volumes: options.volumes ?? false, force: options.force ?? false });
   }
 
   async #autoRemove(record: ContainerRecord): Promise<void> {
     try {
-      await this.#erase(record, true);
+      await this.#erase(record, { volumes: true, force: false });
     } catch (error) {
       this.#d.log.error('removing a container failed', { container: record.id, error: messageOf(error) });
+      this.#d.lifecycle.waiters.removed(record.id, { exitCode: record.exitCode });
     }
   }
 
   /** Idempotent: marked first, so that an interrupted removal is finished at the next start. */
-  async #erase(record: ContainerRecord, withVolumes: boolean): Promise<void> {
+  async #erase(record: ContainerRecord, options: { volumes: boolean; force: boolean }): Promise<void> {
     const { table, lifecycle, snapshotter, volumes, trash } = this.#d;
     await lifecycle.locks.run(record.id, async () => {
       if (!table.byId(record.id)) return;
+      // Looked at under the lock: a start may have come between the caller's look and this.
+      if (isUp(record) && !options.force)
+        throw new LadingError(
+          'conflict',
+          `cannot remove container "${record.name}": container is ${record.status}: stop the container before removing or force remove`,
+        );
       record.status = 'removing';
       table.save(record);
       await lifecycle.release(record);
+      lifecycle.endPending(record.id);
       await snapshotter.remove(snapshotKeyOf(record.id));
       const doomed = join(trash, `container-${record.id}`);
       await rename(lifecycle.pathsOf(record.id).stateDir, doomed).catch(() => undefined);
@@ -249,8 +266,20 @@ export class LocalContainers implements ContainerEngine {
       lifecycle.waiters.removed(record.id, { exitCode: record.exitCode });
       lifecycle.publish(record, 'destroy');
       void rm(doomed, { recursive: true, force: true }).catch(() => undefined);
-      if (withVolumes) for (const name of record.anonymousVolumes) await volumes.remove(name);
+      if (options.volumes) await this.#removeVolumes(record);
     });
+  }
+
+  /** Its anonymous volumes, but for those that another container mounts by name. */
+  async #removeVolumes(record: ContainerRecord): Promise<void> {
+    const { table, volumes, log } = this.#d;
+    const others = new Set(table.all().flatMap((other) => other.mounts.map((mount) => mount.name)));
+    for (const name of record.anonymousVolumes.filter((volume) => !others.has(volume)))
+      await volumes
+        .remove(name)
+        .catch((error: unknown) =>
+          log.warn('a volume could not be removed', { volume: name, error: messageOf(error) }),
+        );
   }
 
   async wait(
@@ -259,8 +288,7 @@ export class LocalContainers implements ContainerEngine {
     signal?: AbortSignal,
   ): Promise<{ exitCode: number; error?: string }> {
     const record = this.#find(ref);
-    const running = ['running', 'paused', 'restarting'].includes(record.status);
-    if (condition === 'not-running' && !running) return { exitCode: record.exitCode };
+    if (condition === 'not-running' && !isUp(record)) return { exitCode: record.exitCode };
     return this.#d.lifecycle.waiters.wait(record.id, condition, signal);
   }
 
@@ -343,7 +371,8 @@ export class LocalContainers implements ContainerEngine {
     try {
       return await this.#d.committer.commit(record, options);
     } finally {
-      if (pause) await this.#d.lifecycle.unpause(record);
+      // It may have ended meanwhile; what was committed stays.
+      if (pause) await this.#d.lifecycle.unpause(record).catch(() => undefined);
     }
   }
 
@@ -361,8 +390,12 @@ export class LocalContainers implements ContainerEngine {
       if (!['created', 'exited', 'dead'].includes(record.status)) continue;
       if (!matchesLabels(record.config.Labels ?? {}, filters) || !matchesUntil(record.createdAt, filters)) continue;
       spaceReclaimed += (await this.size(record.id)).rw;
-      await this.#erase(record, false);
-      deleted.push(record.id);
+      try {
+        await this.#erase(record, { volumes: false, force: false });
+        deleted.push(record.id);
+      } catch (error) {
+        if (!isLadingError(error, 'conflict')) throw error;
+      }
     }
     return { deleted, spaceReclaimed };
   }

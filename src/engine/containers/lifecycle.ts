@@ -53,6 +53,8 @@ export class Lifecycle {
   readonly #restartDelays = new Map<string, number>();
   readonly #restartTimers = new Map<string, NodeJS.Timeout>();
   readonly #closing = new AbortController();
+  /** Containers that end only to be started again: `--rm` must not take them. */
+  readonly #restarting = new Set<string>();
 
   constructor(dependencies: LifecycleDependencies) {
     this.#d = dependencies;
@@ -81,6 +83,8 @@ export class Lifecycle {
         throw new LadingError('conflict', 'container is marked for removal and cannot be started');
       this.#cancelRestart(record.id);
       record.stoppedByUser = false;
+      record.restartCount = 0;
+      this.#restartDelays.delete(record.id);
       await this.#startLocked(record);
     });
   }
@@ -104,6 +108,8 @@ export class Lifecycle {
     } catch (error) {
       await this.#failStart(record, error);
     }
+    // Who attached while the program was being started is connected now.
+    await this.#attachPending(record, paths).catch(() => this.endPending(record.id));
     this.#publish(record, 'start');
     this.watch(record);
   }
@@ -133,6 +139,7 @@ export class Lifecycle {
       openStdin: record.config.OpenStdin ?? false,
       logDriver,
       logMaxBytes: this.#d.logMaxBytes,
+      stdinOnce: record.config.StdinOnce ?? false,
     });
     return created.pid;
   }
@@ -167,14 +174,30 @@ export class Lifecycle {
 
   async #attachPending(record: ContainerRecord, paths: ContainerPaths): Promise<void> {
     const pending = this.#pending.get(record.id) ?? [];
-    this.#pending.delete(record.id);
+    const tty = record.config.Tty ?? false;
     for (const attachment of pending)
-      attachment.connect(
-        await this.#d.runtime.attach(record.id, paths, {
-          stdin: attachment.wantsStdin,
-          tty: record.config.Tty ?? false,
-        }),
-      );
+      attachment.connect(await this.#d.runtime.attach(record.id, paths, { stdin: attachment.wantsStdin, tty }));
+    const later = (this.#pending.get(record.id) ?? []).filter((attachment) => !pending.includes(attachment));
+    if (later.length > 0) this.#pending.set(record.id, later);
+    else this.#pending.delete(record.id);
+  }
+
+  /** Ends the streams of clients that wait for a start which does not come. */
+  endPending(id: string): void {
+    for (const attachment of this.#pending.get(id) ?? []) attachment.end();
+    this.#pending.delete(id);
+  }
+
+  /** A full disk must not keep anybody waiting for a container that has ended. */
+  #save(record: ContainerRecord): void {
+    try {
+      this.#d.table.save(record);
+    } catch (error) {
+      this.#d.log.error('the state of a container could not be stored', {
+        container: record.id,
+        error: messageOf(error),
+      });
+    }
   }
 
   async #failStart(record: ContainerRecord, error: unknown): Promise<never> {
@@ -186,10 +209,9 @@ export class Lifecycle {
       exitCode,
       error: messageOf(error),
     });
-    for (const attachment of this.#pending.get(record.id) ?? []) attachment.end();
-    this.#pending.delete(record.id);
+    this.endPending(record.id);
     await this.release(record);
-    this.#d.table.save(record);
+    this.#save(record);
     // Without the error's text: the start's own answer brings it, and the stock client would print it twice.
     this.waiters.exited(record.id, { exitCode });
     if (record.hostConfig.AutoRemove) setImmediate(() => void this.autoRemove(record));
@@ -225,13 +247,25 @@ export class Lifecycle {
       this.#publish(record, 'die', { exitCode: String(exit.exitCode) });
       const again = !this.#closing.signal.aborted && shouldRestart(record);
       if (again) record.status = 'restarting';
-      this.#d.table.save(record);
-      if (!again) this.waiters.exited(record.id, { exitCode: exit.exitCode });
+      this.#save(record);
+      this.waiters.exited(record.id, { exitCode: exit.exitCode });
       await this.release(record);
       return again ? ranForMs : undefined;
     });
     if (restart !== undefined) this.#scheduleRestart(record, restart);
-    else if (record.hostConfig.AutoRemove) await this.autoRemove(record);
+    else if (record.hostConfig.AutoRemove && !this.#restarting.has(record.id)) await this.autoRemove(record);
+  }
+
+  /** Docker's restart: stop when it runs, then start. */
+  async restart(record: ContainerRecord, options: { timeoutSeconds?: number; signal?: string }): Promise<void> {
+    this.#restarting.add(record.id);
+    try {
+      if (isUp(record)) await this.stop(record, options);
+      await this.start(record);
+    } finally {
+      this.#restarting.delete(record.id);
+    }
+    this.#publish(record, 'restart');
   }
 
   #scheduleRestart(record: ContainerRecord, ranForMs: number): void {
@@ -241,7 +275,7 @@ export class Lifecycle {
       this.#restartTimers.delete(record.id);
       void this.locks
         .run(record.id, async () => {
-          if (record.status !== 'restarting') return;
+          if (record.status !== 'restarting' || record.stoppedByUser) return;
           record.restartCount++;
           await this.#startLocked(record);
         })
@@ -260,29 +294,28 @@ export class Lifecycle {
   /** Gives back all a start took. Idempotent; problems are logged, since there is nothing better to do with them. */
   async release(record: ContainerRecord): Promise<void> {
     const { runtime, networking, mounter, log } = this.#d;
-    const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
       try {
         await work();
+        return true;
       } catch (error) {
         log.warn(`release: ${what}`, { container: record.id, error: messageOf(error) });
+        return false;
       }
     };
     await attempt('runtime', () => runtime.delete(record.id, this.pathsOf(record.id)));
     await attempt('network', () => networking.release(record));
-    await attempt('rootfs', () => mounter.unmount(this.rootfsOf(record.id)));
-    await attempt('run folder', () => rm(this.pathsOf(record.id).runDir, { recursive: true, force: true }));
+    const unmounted = await attempt('rootfs', () => mounter.unmount(this.rootfsOf(record.id)));
+    // A mount that is still there would be emptied with the folder.
+    if (unmounted)
+      await attempt('run folder', () => rm(this.pathsOf(record.id).runDir, { recursive: true, force: true }));
   }
 
   /** Docker's stop: the polite signal, then SIGKILL after the grace time. @throws not_modified when it does not run */
   async stop(record: ContainerRecord, options: { timeoutSeconds?: number; signal?: string }): Promise<void> {
     record.stoppedByUser = true;
-    if (record.status === 'restarting') {
-      this.#cancelRestart(record.id);
-      record.status = 'exited';
-      this.#d.table.save(record);
-      this.waiters.exited(record.id, { exitCode: record.exitCode });
-      return;
-    }
+    this.#cancelRestart(record.id);
+    if (await this.locks.run(record.id, () => this.#stopWaitingForRestart(record))) return;
     if (record.status !== 'running' && record.status !== 'paused')
       throw new LadingError('not_modified', `container ${record.name} is not running`);
     const seconds = options.timeoutSeconds ?? record.config.StopTimeout ?? 10;
@@ -299,6 +332,15 @@ export class Lifecycle {
     }
     await this.locks.run(record.id, () => undefined);
     this.#publish(record, 'stop');
+  }
+
+  /** Whether it was between two runs; then it stays ended. */
+  #stopWaitingForRestart(record: ContainerRecord): boolean {
+    if (record.status !== 'restarting') return false;
+    record.status = 'exited';
+    this.#save(record);
+    this.waiters.exited(record.id, { exitCode: record.exitCode });
+    return true;
   }
 
   /** A container that ends just now needs no signal. */
@@ -365,7 +407,10 @@ export class Lifecycle {
     const exit = await this.#d.runtime.exitOf(paths);
     if (wasUp && exit) return this.#ended(record, exit);
     await this.release(record);
-    if (!wasUp) return;
+    if (!wasUp)
+      return record.status === 'exited' && record.hostConfig.RestartPolicy?.Name === 'always'
+        ? this.start(record)
+        : undefined;
     // No exit file: the machine went down with it, or the daemon died between create and start.
     Object.assign(record, {
       status: 'exited',
@@ -396,6 +441,11 @@ export class Lifecycle {
     this.#closing.abort();
     for (const timer of this.#restartTimers.values()) clearTimeout(timer);
   }
+}
+
+/** Whether a container holds processes, or is about to again. */
+export function isUp(record: ContainerRecord): boolean {
+  return record.status === 'running' || record.status === 'paused' || record.status === 'restarting';
 }
 
 async function settlesWithin(promise: Promise<unknown>, limitMs: number | undefined): Promise<boolean> {

@@ -17,6 +17,7 @@ export class Waiters {
   readonly #lastExit = new Map<string, WaitResult>();
 
   wait(id: string, condition: WaitCondition, signal?: AbortSignal): Promise<WaitResult> {
+    if (signal?.aborted) return Promise.reject(new LadingError('cancelled', 'wait: cancelled'));
     const { promise, resolve, reject } = Promise.withResolvers<WaitResult>();
     const waiter: Waiter = { condition, resolve };
     const waiters = this.#byId.get(id) ?? new Set();

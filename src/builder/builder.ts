@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Limiter } from '../base/index.ts';
 import { DockerfileError, parseDockerfile, type Dockerfile } from '../dockerfile/index.ts';
-import { toLadingError } from '../errors/index.ts';
+import { LadingError, toLadingError } from '../errors/index.ts';
 import type { ImageRecord } from '../image/index.ts';
 import { hostPlatform, parseReference, withDefaultTag, type Digest, type Reference } from '../oci/index.ts';
 import { BuildStepError } from './build-error.ts';
@@ -65,7 +65,7 @@ export class Builder {
       await using context = await openContext(request, this.#scratch, { signal: either });
       return await this.#build(request, { names, lease, context, onEvent, abort, signal: either });
     } catch (error) {
-      if (signal?.aborted) throw toLadingError(signal.reason, 'build');
+      if (signal?.aborted) throw new LadingError('cancelled', 'build: cancelled', { cause: error });
       if (error instanceof DockerfileError) throw withSnippet(error);
       throw toLadingError(error, 'build');
     } finally {

@@ -30,12 +30,16 @@ export async function digestUnits(
   const files: [string, string][] = [];
   for (const unit of units) {
     total.update(`unit\0${unit.stat.type === 'directory' ? '' : unit.name}\0${unit.parents}\0${unit.stat.type}\n`);
-    for await (const entries of walkUnit(tree, unit, options.exclude, options.signal))
+    for await (const entries of walkUnit(tree, unit, options.exclude, options.signal)) {
+      const lines: string[] = [];
       for (const { rel, path, stat } of entries) {
-        const facts = await factsOf(tree, path, stat, options);
-        total.update(`${rel}\0${facts}\n`);
+        const found = factsOf(tree, path, stat, options);
+        const facts = typeof found === 'string' ? found : await found;
+        lines.push(`${rel}\0${facts}\n`);
         if (files.length < MAX_KEPT) files.push([path, facts]);
       }
+      total.update(lines.join(''));
+    }
   }
   return { digest: total.digest('hex'), files };
 }
@@ -44,8 +48,10 @@ function factsOf(tree: FileTree, path: string, stat: FileStat, options: DigestOp
   const owner = options.keepOwner ? ` ${stat.uid}:${stat.gid}` : '';
   const facts = `${stat.type} ${stat.mode.toString(8)}${owner}`;
   switch (stat.type) {
-    case 'file':
-      return contentOf(tree, path, stat, options).then((digest) => `${facts} ${digest}`);
+    case 'file': {
+      const digest = contentOf(tree, path, stat, options);
+      return typeof digest === 'string' ? `${facts} ${digest}` : digest.then((text) => `${facts} ${text}`);
+    }
     case 'symlink':
       return `${facts} ${tree.readLink(path)}`;
     case 'char':
@@ -56,6 +62,11 @@ function factsOf(tree: FileTree, path: string, stat: FileStat, options: DigestOp
   }
 }
 
-function contentOf(tree: FileTree, path: string, stat: FileStat, { known, signal }: DigestOptions): Promise<string> {
+function contentOf(
+  tree: FileTree,
+  path: string,
+  stat: FileStat,
+  { known, signal }: DigestOptions,
+): string | Promise<string> {
   return known ? known.digestOf(tree, path, stat, signal) : digestFile(tree, path, stat.size, signal);
 }

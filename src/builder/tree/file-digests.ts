@@ -6,8 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { writeFileAtomic } from '../../base/index.ts';
 import type { FileStat, FileTree } from './file-tree.ts';
 
-/** [inode, size, mtimeNs, ctimeNs, digest] */
-type Known = readonly [string, number, string, string, string];
+type Known = readonly [identity: string, digest: string];
 
 const AT_ONCE = 256 * 1024;
 const PIECE = 1 << 20;
@@ -34,19 +33,11 @@ export class FileDigests {
     return digests;
   }
 
-  /** Hex sha256 of a file's bytes. */
-  async digestOf(tree: FileTree, path: string, stat: FileStat, signal?: AbortSignal): Promise<string> {
-    const [inode, mtime, ctime] = [String(stat.inode), String(stat.mtimeNs), String(stat.ctimeNs)];
+  /** Hex sha256 of a file's bytes; at once when it is remembered. */
+  digestOf(tree: FileTree, path: string, stat: FileStat, signal?: AbortSignal): string | Promise<string> {
+    const identity = identityOf(stat);
     const known = this.#known.get(path);
-    if (known && known[0] === inode && known[1] === stat.size && known[2] === mtime && known[3] === ctime)
-      return known[4];
-    const startedMs = Date.now();
-    const digest = await digestFile(tree, path, stat.size, signal);
-    if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS && this.#known.size < MAX_REMEMBERED) {
-      this.#known.set(path, [inode, stat.size, mtime, ctime, digest]);
-      this.#changed = true;
-    }
-    return digest;
+    return known && known[0] === identity ? known[1] : this.#read(tree, path, stat, identity, signal);
   }
 
   /** Writes what was learned. */
@@ -57,6 +48,22 @@ export class FileDigests {
     await writeFileAtomic(this.#path, JSON.stringify([...this.#known]), { durable: false });
   }
 
+  async #read(
+    tree: FileTree,
+    path: string,
+    stat: FileStat,
+    identity: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const startedMs = Date.now();
+    const digest = await digestFile(tree, path, stat.size, signal);
+    if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS && this.#known.size < MAX_REMEMBERED) {
+      this.#known.set(path, [identity, digest]);
+      this.#changed = true;
+    }
+    return digest;
+  }
+
   async #load(): Promise<void> {
     try {
       this.#known = new Map(JSON.parse(await readFile(this.#path, 'utf8')) as [string, Known][]);
@@ -64,6 +71,11 @@ export class FileDigests {
       this.#known = new Map();
     }
   }
+}
+
+/** Changes whenever the file's bytes may have. */
+function identityOf({ inode, size, mtimeNs, ctimeNs }: FileStat): string {
+  return `${inode} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 /** Reads a file once; small ones at once, larger ones in pieces between which others get their turn. */

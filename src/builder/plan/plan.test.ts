@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseDockerfile } from '../../dockerfile/index.ts';
+import { BuildArgs } from './build-args.ts';
+import { StageGraph } from './stage-graph.ts';
+
+const AMD64 = { os: 'linux', architecture: 'amd64' };
+const PLATFORMS = { build: AMD64, target: { os: 'linux', architecture: 'arm64' }, targetStage: 'default' };
+
+function plan(text: string, given: Record<string, string> = {}) {
+  const dockerfile = parseDockerfile(text);
+  const args = new BuildArgs(given, dockerfile, PLATFORMS);
+  return { args, dockerfile, graph: new StageGraph(dockerfile, args.global) };
+}
+
+test('StageGraph.needed() keeps what the target uses, in order', () => {
+  const { graph } = plan(
+    'FROM a AS one\nFROM b AS two\nFROM one AS three\nFROM scratch AS four\nCOPY --from=three /x /\nRUN --mount=from=5 true\nFROM z AS five\nFROM y',
+  );
+  const names = (target: string | undefined) => graph.needed(graph.target(target)).map((stage) => stage.index);
+  assert.deepEqual(names('three'), [0, 2]);
+  assert.deepEqual(names(undefined), [5]);
+  assert.throws(() => names('FOUR'), { message: 'invalid from flag value 5: invalid stage index 5' });
+  assert.throws(() => names('none'), { message: 'target stage "none" could not be found' });
+});
+
+test('StageGraph.baseOf() expands global arguments and tells stages from images', () => {
+  const { graph, dockerfile } = plan(
+    'ARG V=1\nARG B=base:$V\nFROM $B AS base\nFROM --platform=$BUILDPLATFORM base:$V\nFROM base',
+    {
+      V: '2',
+    },
+  );
+  const [first, second, third] = dockerfile.stages.map((stage) => graph.baseOf(stage));
+  assert.deepEqual(first, { kind: 'image', reference: 'base:2' });
+  assert.deepEqual(second, { kind: 'image', reference: 'base:2', platform: 'linux/amd64' });
+  assert.equal(third?.kind, 'stage');
+});
+
+test('BuildArgs gives the user, then the stage, then the global value', () => {
+  const { args } = plan('ARG G=global\nARG U=global\nFROM x', { U: 'user', L: 'late' });
+  assert.equal(args.valueOf('G', undefined), 'global');
+  assert.equal(args.valueOf('G', 'stage'), 'stage');
+  assert.equal(args.valueOf('U', 'stage'), 'user');
+  assert.equal(args.valueOf('TARGETARCH', undefined), 'arm64');
+  assert.equal(args.valueOf('NOTHING', undefined), undefined);
+  assert.deepEqual(args.unused(), ['L']);
+});
+
+test('BuildArgs knows proxies and SOURCE_DATE_EPOCH without declaration', () => {
+  const { args } = plan('FROM x', { http_proxy: 'p', SOURCE_DATE_EPOCH: '0', BUILDKIT_INLINE_CACHE: '1' });
+  assert.deepEqual(args.proxies(), ['http_proxy=p']);
+  assert.equal(args.epoch(), '1970-01-01T00:00:00Z');
+  assert.deepEqual(args.unused(), []);
+});

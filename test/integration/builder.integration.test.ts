@@ -324,6 +324,14 @@ describe('Builder', { skip: missing.length > 0 && missing.join(', ') }, () => {
     assert.deepEqual(await harness.leftovers(), []);
   });
 
+  it('runs stages that do not need one another at the same time', async () => {
+    const stage = (name: string, other: string) =>
+      `FROM busybox AS ${name}\nRUN --mount=type=cache,id=meet,target=/meet touch /meet/${name}; for i in $(seq 50); do [ -e /meet/${other} ] && exit 0; sleep 0.1; done; exit 1`;
+    await build(
+      `${stage('a', 'b')}\n${stage('b', 'a')}\nFROM scratch\nCOPY --from=a /bin/sh /a\nCOPY --from=b /bin/sh /b`,
+    );
+  });
+
   it('does equal work of two builds once', async () => {
     const text = 'FROM busybox\nRUN sleep 0.3; cat /proc/sys/kernel/random/uuid > /id';
     const before = harness.executor.runs.length;

@@ -1,4 +1,5 @@
 import { closeSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { extractTar } from '../../archive/index.ts';
 import { IgnoreMatcher } from '../../dockerfile/index.ts';
@@ -56,6 +57,8 @@ async function contextFolder(
   if (context.kind === 'directory') return { root: localFolder(context.path), release: async () => undefined };
   const folder = await scratch.folder('contexts');
   try {
+    // A step may see it as a bind mount; the folders above keep others out.
+    await chmod(folder.path, 0o755);
     await extractTar(context.stream, { dir: folder.path, ...options });
     return { root: folder.path, release: folder.release };
   } catch (error) {

@@ -235,7 +235,7 @@ test('resolveOwner() reads names from the image itself', (t) => {
   const owners = ['app', 'app:staff', '5', '5:6', ':staff'].map((text) => resolveOwner(rootfs, text));
   assert.deepEqual(
     owners.map(({ uid, gid }) => `${uid}:${gid}`),
-    ['1000:1000', '1000:50', '5:5', '5:6', '0:50'],
+    ['1000:1001', '1000:50', '5:5', '5:6', '0:50'],
   );
   assert.throws(() => resolveOwner(rootfs, 'nobody'), { code: 'invalid_argument' });
 });

@@ -91,7 +91,7 @@ describe('readTar() on archives of GNU tar', () => {
     })),
   ];
   for (const { name, flags, sparse } of formats)
-    for (const chunkBytes of [1 << 20, 700, 37])
+    for (const chunkBytes of sparse ? [1 << 20, 700, 37] : [1 << 20, 700])
       it(
         `yields names, links and contents of ${name} in chunks of ${chunkBytes}`,
         { skip: chunkBytes === 1 && !sparse && 'slow' },

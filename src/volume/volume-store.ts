@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdirSync, renameSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LadingError } from '../errors/index.ts';
 import type { Collection, MetadataStore } from '../metadata/index.ts';
@@ -58,7 +59,8 @@ export class VolumeStore {
       options: {},
       anonymous,
     };
-    await mkdir(this.pathOf(name), { recursive: true, mode: 0o755 });
+    // Folder and record change in one tick, here and in remove(): neither is ever seen without the other.
+    mkdirSync(this.pathOf(name), { recursive: true, mode: 0o755 });
     this.#metadata.transaction(() => this.#records.put(name, record));
     return record;
   }
@@ -78,12 +80,21 @@ export class VolumeStore {
 
   /** Idempotent. The caller has checked that no container uses it. */
   async remove(name: string): Promise<boolean> {
-    const existed = this.#metadata.transaction(() => this.#records.delete(name));
-    if (!existed) return false;
     const doomed = join(this.#trash, `volume-${randomBytes(8).toString('hex')}`);
-    await mkdir(this.#trash, { recursive: true });
-    await rename(join(this.#root, name), doomed).catch(() => undefined);
+    await mkdir(this.#trash, { recursive: true, mode: 0o700 });
+    if (!this.#records.get(name)) return false;
+    moveAway(join(this.#root, name), doomed);
+    this.#metadata.transaction(() => this.#records.delete(name));
     await rm(doomed, { recursive: true, force: true });
     return true;
+  }
+}
+
+/** A folder that is not there is fine. */
+function moveAway(path: string, target: string): void {
+  try {
+    renameSync(path, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

@@ -90,5 +90,13 @@ async function forwardInput(
 
 /** Waits until a stdin takes more; one that has closed takes anything. */
 async function writable(stdin: NonNullable<Attachment['stdin']>, signal: AbortSignal): Promise<void> {
-  await Promise.race([once(stdin, 'drain', { signal }), once(stdin, 'close', { signal })]).catch(noop);
+  const settled = new AbortController();
+  const either = { signal: AbortSignal.any([signal, settled.signal]) };
+  try {
+    await Promise.race([once(stdin, 'drain', either), once(stdin, 'close', either)]);
+  } catch {
+    // Closed with an error, or the client has gone: the next write finds out.
+  } finally {
+    settled.abort();
+  }
 }

@@ -1,9 +1,9 @@
 import type { Builder } from '../builder/index.ts';
 import type { Log } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
-import { messageOf } from '../errors/index.ts';
+import { LadingError, messageOf, isLadingError } from '../errors/index.ts';
 import { collectGarbage } from '../gc/index.ts';
-import type { ImageStore, LayerBlobs } from '../image/index.ts';
+import type { Image, ImageRecord, ImageStore, LayerBlobs } from '../image/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import { initLayerOf } from './containers/init-layer.ts';
@@ -31,7 +31,10 @@ export class Collector {
     this.#d = dependencies;
   }
 
-  /** Bytes freed. */
+  /**
+   * Bytes freed. An image that cannot be opened does not say what it needs, so while there is one nothing is deleted at all:
+   * a warning names it, and removing the image makes collections work again.
+   */
   collect(): Promise<number> {
     if (!this.#running) {
       this.#running = this.#collect().finally(() => (this.#running = undefined));
@@ -58,6 +61,7 @@ export class Collector {
       return result.freedBytes;
     } catch (error) {
       log.warn('garbage collection failed', { error: messageOf(error) });
+      if (isLadingError(error, 'data_loss')) return 0;
       throw error;
     }
   }
@@ -68,7 +72,7 @@ export class Collector {
     const snapshots = new Set<string>();
     for (const { record } of images.references()) digests.add(record.target.digest);
     for (const record of images.records()) {
-      const image = await images.open(record);
+      const image = await openForMark(images, record);
       digests.add(image.id).add(image.manifest.digest);
       snapshots.add(initLayerOf(image.layers.at(-1)?.chainId));
       for (const layer of image.layers) {
@@ -77,10 +81,27 @@ export class Collector {
         for (const blob of layerBlobs.remembered(layer.diffId)) digests.add(blob.digest);
       }
     }
-    for (const record of table.all()) snapshots.add(initLayerOf(record.parent));
+    for (const { parent } of table.all()) {
+      snapshots.add(initLayerOf(parent));
+      // The init layer may be missing; it does not stand for what is below it then.
+      if (parent !== undefined) snapshots.add(parent);
+    }
     const cache = builder.cacheRoots();
     for (const digest of cache.digests) digests.add(digest);
     for (const name of cache.snapshots) snapshots.add(name);
     return { digests, snapshots };
+  }
+}
+
+/** @throws data_loss when the image is damaged */
+async function openForMark(images: ImageStore, record: ImageRecord): Promise<Image> {
+  try {
+    return await images.open(record);
+  } catch (error) {
+    throw new LadingError(
+      'data_loss',
+      `image "${record.id}" cannot be opened (lading rmi --force removes it): ${messageOf(error)}`,
+      { cause: error },
+    );
   }
 }

@@ -92,7 +92,8 @@ function npmPackagesAreCurrent() {
 function installNpmPackages() {
   if (npmPackagesAreCurrent()) return;
   process.stdout.write('setup: installing npm packages\n');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  // Not `npm ci`: npm 11 leaves other platforms' optional packages out of the lock file and then refuses it.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 installSystemPackages();

@@ -77,7 +77,8 @@ export async function readImageArchive(
     const images = await fromLayout(files, content, indexJson, options.platform ?? hostPlatform());
     return manifestJson ? addDockerNames(images, await readDockerManifest(content, manifestJson), files) : images;
   }
-  if (manifestJson) return fromDockerArchive(files, content, await readDockerManifest(content, manifestJson));
+  if (manifestJson)
+    return fromDockerArchive(files, content, await readDockerManifest(content, manifestJson), options.keep);
   throw new LadingError(
     'invalid_argument',
     'load image archive: neither manifest.json (docker-archive) nor index.json (OCI layout) in it',
@@ -116,7 +117,7 @@ async function storeFiles(
 interface DockerManifestEntry {
   readonly Config: string;
   readonly RepoTags?: readonly string[] | null;
-  readonly Layers: readonly string[];
+  readonly Layers: readonly string[] | null;
 }
 
 async function readDockerManifest(content: ContentStore, blob: BlobInfo): Promise<DockerManifestEntry[]> {
@@ -127,17 +128,23 @@ async function readDockerManifest(content: ContentStore, blob: BlobInfo): Promis
     'Config' in entry &&
     typeof entry.Config === 'string' &&
     'Layers' in entry &&
-    (entry.Layers === null ||
-      (Array.isArray(entry.Layers) && entry.Layers.every((layer) => typeof layer === 'string')));
+    isTexts(entry.Layers) &&
+    (!('RepoTags' in entry) || isTexts(entry.RepoTags));
   if (!Array.isArray(value) || value.length > MAX_IMAGES || !value.every(isEntry))
     throw new LadingError('invalid_argument', 'load image archive: manifest.json is not a list of images');
   return value;
+}
+
+/** A list of strings, or Go's null for an empty one. */
+function isTexts(value: unknown): value is readonly string[] | null {
+  return value === null || (Array.isArray(value) && value.every((text) => typeof text === 'string'));
 }
 
 async function fromDockerArchive(
   files: ArchiveFiles,
   content: ContentStore,
   entries: DockerManifestEntry[],
+  keep: (digest: Digest) => Promise<void>,
 ): Promise<LoadedImage[]> {
   const images: LoadedImage[] = [];
   for (const entry of entries) {
@@ -145,7 +152,7 @@ async function fromDockerArchive(
     const config = parseImageConfig(parseJson(await content.read(configBlob.digest), 'image config'));
     const layers: Descriptor[] = [];
     for (const path of entry.Layers ?? []) layers.push(await layerDescriptor(content, files.need(path)));
-    const manifest = await putManifest(content, descriptorOf(MEDIA.ociConfig, configBlob), layers);
+    const manifest = await putManifest(content, descriptorOf(MEDIA.ociConfig, configBlob), layers, keep);
     images.push({ id: configBlob.digest, config, manifest, layers, names: dockerNames(entry, manifest) });
   }
   return images;

@@ -27,7 +27,7 @@ function blobPath(digest: Digest): string {
 export function writeImageArchive(content: ContentReader, images: readonly ImageToSave[]): Readable {
   const stream = new PassThrough({ highWaterMark: 1 << 20 });
   const writer = new TarWriter(async (chunk) => {
-    if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+    if (!stream.write(chunk) && !stream.destroyed) await drained(stream);
     if (stream.destroyed) throw new Error('the reader of the archive has gone');
   });
   void writeAll(writer, content, images).then(
@@ -35,6 +35,17 @@ export function writeImageArchive(content: ContentReader, images: readonly Image
     (error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))),
   );
   return stream;
+}
+
+/** Waits until the stream takes more or is gone; leaves no listener. */
+async function drained(stream: PassThrough): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]);
+  } finally {
+    settled.abort();
+  }
 }
 
 async function writeAll(writer: TarWriter, content: ContentReader, images: readonly ImageToSave[]): Promise<void> {

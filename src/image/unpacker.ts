@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { applyLayer } from '../archive/index.ts';
 import { SingleFlight } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
+import { isLadingError } from '../errors/index.ts';
 import { chainIdOf, type ChainID, type Descriptor, type DiffID } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 
@@ -29,8 +30,14 @@ export class Unpacker {
   ): Promise<ChainID> {
     const chainId = chainIdOf(parent, diffId);
     if (await this.#snapshotter.stat(chainId)) return chainId;
-    await this.#running.run(chainId, () => this.#apply(chainId, parent, diffId, blob, options.signal));
-    return chainId;
+    for (;;)
+      try {
+        await this.#running.run(chainId, () => this.#apply(chainId, parent, diffId, blob, options.signal));
+        return chainId;
+      } catch (error) {
+        // Who began it has cancelled it; this caller has not, and begins it again.
+        if (!isLadingError(error, 'cancelled') || options.signal?.aborted) throw error;
+      }
   }
 
   /** Unpacked size of a committed layer, bytes. */

@@ -191,6 +191,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     loader: new ImageLoader(shared),
     importer: new ImageImporter(shared),
     events,
+    leases,
     containersOf: (imageId) =>
       table
         .all()

@@ -5,10 +5,12 @@ import type { Image, ImageStore, LayerBlobs, Unpacker } from '../../image/index.
 import { descriptorOf, putConfig, putManifest } from '../../image/index.ts';
 import {
   MEDIA,
+  chainIdOf,
   parseReference,
   withDefaultTag,
   type Digest,
   type ImageConfig,
+  type Reference,
   type RunConfig,
 } from '../../oci/index.ts';
 import type { Snapshotter } from '../../snapshot/index.ts';
@@ -47,7 +49,11 @@ export class Committer {
 
   async commit(record: ContainerRecord, options: CommitOptions): Promise<Digest> {
     const { content, snapshotter, images, layerBlobs, unpacker, events, leases } = this.#d;
+    // What the client may have got wrong, before any work.
+    const name = nameOf(options);
+    const config = applyChanges({ ...runConfigOf(record), ...options.config }, options.changes);
     await using lease = leases.take();
+    const keep = (digest: Digest): Promise<void> => lease.addDigest(digest);
     const base = await images.open(images.resolve(record.imageId).record);
     const path = await content.stagingPath();
     const layer = await writeLayerFromUpper(await snapshotter.upperDirOf(snapshotKeyOf(record.id)), { path }, {}).catch(
@@ -56,20 +62,17 @@ export class Committer {
         throw error;
       },
     );
-    await lease.addDigest(layer.diffId as string as Digest);
+    await keep(layer.diffId as string as Digest);
     const blob = descriptorOf(
       MEDIA.ociLayer,
       await content.adopt(path, { digest: layer.diffId as string as Digest, size: layer.size }),
     );
+    await lease.addSnapshot(chainIdOf(record.parent, layer.diffId));
     const chainId = await unpacker.unpack(record.parent, layer.diffId, blob);
-    await lease.addSnapshot(chainId);
     layerBlobs.remember(layer.diffId, blob);
-    const configDescriptor = await putConfig(content, configOf(base, record, options, layer.diffId));
-    await lease.addDigest(configDescriptor.digest);
-    const manifest = await putManifest(content, configDescriptor, [
-      ...base.layers.map((existing) => existing.blob),
-      blob,
-    ]);
+    const configDescriptor = await putConfig(content, configOf(base, record, options, config, layer.diffId), keep);
+    const layers = [...base.layers.map((existing) => existing.blob), blob];
+    const manifest = await putManifest(content, configDescriptor, layers, keep);
     const layerSize = await unpacker.sizeOf(chainId);
     const image = {
       id: configDescriptor.digest,
@@ -78,19 +81,21 @@ export class Committer {
       sizeBytes: base.sizeBytes + layerSize,
       layerSizes: [...base.layerSizes, layerSize],
     };
-    const name = options.repo
-      ? withDefaultTag(parseReference(options.tag ? `${options.repo}:${options.tag}` : options.repo))
-      : undefined;
     images.put(image, name ? [{ reference: name, target: manifest }] : []);
     events.publish('container', 'commit', record.id, { image: record.image, name: record.name, imageID: image.id });
     return image.id;
   }
 }
 
+function nameOf({ repo, tag }: CommitOptions): Reference | undefined {
+  return repo ? withDefaultTag(parseReference(tag ? `${repo}:${tag}` : repo)) : undefined;
+}
+
 function configOf(
   base: Image,
   record: ContainerRecord,
   options: CommitOptions,
+  config: RunConfig,
   diffId: ImageConfig['rootfs']['diff_ids'][number],
 ): ImageConfig {
   const created = new Date().toISOString();
@@ -101,7 +106,7 @@ function configOf(
     ...(base.config.variant === undefined ? {} : { variant: base.config.variant }),
     created,
     ...(author === '' ? {} : { author }),
-    config: applyChanges({ ...runConfigOf(record), ...options.config }, options.changes),
+    config,
     rootfs: { type: 'layers', diff_ids: [...base.config.rootfs.diff_ids, diffId] },
     history: [
       ...base.config.history,

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ContentStore } from '../../content/index.ts';
-import { LadingError } from '../../errors/index.ts';
+import { LadingError, isLadingError } from '../../errors/index.ts';
 import { writeImageArchive, type Image, type ImageStore, type ImageToSave } from '../../image/index.ts';
 import {
   familiarReference,
@@ -14,6 +14,7 @@ import {
   type Reference,
 } from '../../oci/index.ts';
 import type { EventBus } from '../events.ts';
+import type { Leases } from '../leases.ts';
 import { matchesLabels, matchesUntil } from '../filters.ts';
 import type { Credentials, Filters, ImageEngine, ImageHistory, ImageView, OnProgress } from '../types.ts';
 import { historyOf } from './history.ts';
@@ -30,6 +31,7 @@ export interface ImageEngineDependencies {
   readonly loader: ImageLoader;
   readonly importer: ImageImporter;
   readonly events: EventBus;
+  readonly leases: Leases;
   /** Containers that stand on an image, running or not. */
   readonly containersOf: (imageId: string) => { id: string; running: boolean }[];
   /** Asks for a garbage collection; returns the bytes it freed. */
@@ -46,12 +48,18 @@ export class LocalImages implements ImageEngine {
     this.#d = dependencies;
   }
 
+  /** All that can be opened: one damaged image must not hide the others. The garbage collector's warning names it. */
   async list(): Promise<ImageView[]> {
     const { images } = this.#d;
     const names = images.namesByImage();
     const views: ImageView[] = [];
-    for (const record of images.records())
-      views.push(this.#view(await images.open(record), names.get(record.id) ?? []));
+    for (const record of images.records()) {
+      const image = await images.open(record).catch((error: unknown) => {
+        if (isLadingError(error)) return undefined;
+        throw error;
+      });
+      if (image) views.push(this.#view(image, names.get(record.id) ?? []));
+    }
     return views.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 
@@ -161,8 +169,11 @@ export class LocalImages implements ImageEngine {
   }
 
   async #removeById(ref: string, id: Digest, names: string[], force: boolean): Promise<Removal[]> {
-    const repositories = new Set(names.map((name) => repositoryOf(parseReference(name))));
-    if (repositories.size > 1 && !force)
+    const references = names.map((name) => parseReference(name));
+    const repositories = new Set(references.map(repositoryOf));
+    const tags = references.filter((reference) => reference.tag !== undefined);
+    // Docker says "repositories" of two tags in one as well.
+    if ((repositories.size > 1 || tags.length > 1) && !force)
       throw new LadingError(
         'conflict',
         `conflict: unable to delete ${ref} (must be forced) - image is referenced in multiple repositories`,
@@ -220,21 +231,39 @@ export class LocalImages implements ImageEngine {
     return { deleted, spaceReclaimed: await this.#d.collect() };
   }
 
+  /** What is streamed is leased until the stream closes. */
   async save(refs: readonly string[]): Promise<Readable> {
+    const lease = this.#d.leases.take();
+    const release = (): void => void lease[Symbol.asyncDispose]();
+    try {
+      const images = await this.#imagesToSave(refs, (digest) => lease.addDigest(digest));
+      return writeImageArchive(this.#d.content, images).once('close', release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async #imagesToSave(refs: readonly string[], keep: (digest: Digest) => Promise<void>): Promise<ImageToSave[]> {
     const { images, content } = this.#d;
     const byId = new Map<Digest, ImageToSave>();
     for (const ref of refs) {
       for (const { record, reference } of this.#expand(ref)) {
         const known = byId.get(record.id);
         const references = reference?.tag === undefined ? [] : [reference];
+        for (const digest of [record.id, record.manifest.digest]) await keep(digest);
         byId.set(record.id, {
           image: await images.open(record),
           references: [...(known?.references ?? []), ...references],
         });
       }
     }
-    for (const { image } of byId.values()) for (const layer of image.layers) await content.pathOf(layer.blob.digest);
-    return writeImageArchive(content, [...byId.values()]);
+    for (const { image } of byId.values())
+      for (const { blob } of image.layers) {
+        await keep(blob.digest);
+        await content.pathOf(blob.digest);
+      }
+    return [...byId.values()];
   }
 
   /** `save alpine` means every tag of alpine, as in Docker; `save alpine:3` one. */

@@ -11,6 +11,7 @@ import {
 } from '../../image/index.ts';
 import {
   MEDIA,
+  chainIdOf,
   hostPlatform,
   parseReference,
   withDefaultTag,
@@ -72,17 +73,18 @@ export class ImageImporter {
   ): Promise<Digest> {
     const { content, images, layerBlobs, unpacker, events, leases } = this.#d;
     await using lease = leases.take();
+    const keep = (digest: Digest): Promise<void> => lease.addDigest(digest);
     const stored = await content.ingest(
       `import-${crypto.randomUUID()}`,
       await uncompressed(tar),
       {},
       options.signal ? { signal: options.signal } : {},
     );
-    await lease.addDigest(stored.digest);
+    await keep(stored.digest);
     const diffId = stored.digest as string as DiffID;
     const blob = descriptorOf(MEDIA.ociLayer, stored);
+    await lease.addSnapshot(chainIdOf(undefined, diffId));
     const chainId = await unpacker.unpack(undefined, diffId, blob, options.signal ? { signal: options.signal } : {});
-    await lease.addSnapshot(chainId);
     layerBlobs.remember(diffId, blob);
     const created = new Date().toISOString();
     const config: ImageConfig = {
@@ -92,9 +94,8 @@ export class ImageImporter {
       rootfs: { type: 'layers', diff_ids: [diffId] },
       history: [{ created, comment: options.message || 'Imported from -' }],
     };
-    const configDescriptor = await putConfig(content, config);
-    await lease.addDigest(configDescriptor.digest);
-    const manifest = await putManifest(content, configDescriptor, [blob]);
+    const configDescriptor = await putConfig(content, config, keep);
+    const manifest = await putManifest(content, configDescriptor, [blob], keep);
     const size = await unpacker.sizeOf(chainId);
     const record = { id: configDescriptor.digest, manifest, storedAt: created, sizeBytes: size, layerSizes: [size] };
     images.put(record, reference ? [{ reference, target: manifest }] : []);

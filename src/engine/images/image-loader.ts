@@ -34,10 +34,7 @@ export class ImageLoader {
         keep,
         ...(options.signal ? { signal: options.signal } : {}),
       });
-      for (const image of loaded) {
-        await lease.addDigest(image.manifest.digest);
-        await this.#store(image, lease, options);
-      }
+      for (const image of loaded) await this.#store(image, lease, options);
     } catch (error) {
       await collect().catch(() => 0);
       throw error;

@@ -13,6 +13,7 @@ import {
   familiarReference,
   familiarRepository,
   formatReference,
+  parseJson,
   parseManifestDocument,
   shortId,
   type ChainID,
@@ -75,7 +76,7 @@ export class ImagePuller {
         },
         onManifest: (target, manifest, descriptor) => {
           for (const { digest } of [target, descriptor, manifest.config, ...manifest.layers])
-            void lease.addDigest(digest);
+            void lease.addDigest(digest).catch(() => undefined);
         },
         onProgress: ({ id, status, current, total }) =>
           onProgress({
@@ -163,15 +164,11 @@ export class ImagePuller {
     config: Parameters<RegistryClient['fetchBlob']>[1],
     auth: { auth?: RegistryCredentials },
   ): Promise<Platform[]> {
-    const value = JSON.parse(
-      (await this.#d.client.fetchBlob(reference, config, auth)).toString('utf8'),
-    ) as Partial<Platform>;
+    const value = parseJson(await this.#d.client.fetchBlob(reference, config, auth), 'image config');
+    // Not every config is an image's: an artifact has what it likes.
+    const { os, architecture, variant } = (value ?? {}) as Partial<Record<keyof Platform, unknown>>;
     return [
-      {
-        os: value.os ?? '',
-        architecture: value.architecture ?? '',
-        ...(value.variant ? { variant: value.variant } : {}),
-      },
+      { os: textOf(os), architecture: textOf(architecture), ...(textOf(variant) ? { variant: textOf(variant) } : {}) },
     ];
   }
 
@@ -184,4 +181,8 @@ export class ImagePuller {
     const result = await this.#d.client.login(domain, auth, {});
     return { status: result.status, identityToken: result.identityToken ?? '' };
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

@@ -3,7 +3,7 @@ import { compressLayer } from '../../archive/index.ts';
 import { SingleFlight } from '../../base/index.ts';
 import type { ContentStore } from '../../content/index.ts';
 import { pushImage, type RegistryClient } from '../../distribution/index.ts';
-import { LadingError } from '../../errors/index.ts';
+import { LadingError, isLadingError } from '../../errors/index.ts';
 import {
   descriptorOf,
   putManifest,
@@ -21,6 +21,7 @@ import {
   parseReference,
   shortId,
   type Descriptor,
+  type Digest,
   type Reference,
 } from '../../oci/index.ts';
 import type { EventBus } from '../events.ts';
@@ -35,6 +36,9 @@ export interface PusherDependencies {
   readonly events: EventBus;
   readonly leases: Leases;
 }
+
+/** Leases a digest for as long as the push runs. */
+type Keep = (digest: Digest) => Promise<void>;
 
 /** `push`: layers are compressed once and remembered; an image that came from a registry goes out byte for byte as it came. */
 export class ImagePusher {
@@ -58,13 +62,15 @@ export class ImagePusher {
         { hint: 'see lading images, or name it with lading tag' },
       );
     await using lease = leases.take();
+    const keep = (digest: Digest): Promise<void> => lease.addDigest(digest);
+    await keep(found.record.manifest.digest);
+    await keep(found.record.id);
     const image = await images.open(found.record);
+    for (const layer of image.layers) await keep(layer.blob.digest);
     options.onProgress({ status: `The push refers to repository [${repositoryOf(reference)}]` });
     const blobs: Descriptor[] = [];
-    for (const layer of image.layers) blobs.push(await this.#compressed(layer, options));
-    for (const blob of blobs) await lease.addDigest(blob.digest);
-    const manifest = await this.#manifestFor(image, blobs);
-    await lease.addDigest(manifest.digest);
+    for (const layer of image.layers) blobs.push(await this.#compressed(layer, keep, options));
+    const manifest = await this.#manifestFor(image, blobs, keep);
     const config: Descriptor = await this.#configOf(image);
     const mountFrom = this.#repositoriesOf(reference, image);
     const pushed = await pushImage(client, reference, {
@@ -91,8 +97,13 @@ export class ImagePusher {
   }
 
   /** The layer as it is, when it came compressed; else its gzip form, made now or by an earlier push. */
-  async #compressed(layer: ImageLayer, options: { onProgress: OnProgress; signal?: AbortSignal }): Promise<Descriptor> {
+  async #compressed(
+    layer: ImageLayer,
+    keep: Keep,
+    options: { onProgress: OnProgress; signal?: AbortSignal },
+  ): Promise<Descriptor> {
     if (compressionOfLayerType(layer.blob.mediaType) !== 'none') return layer.blob;
+    for (const blob of this.#d.layerBlobs.remembered(layer.diffId)) await keep(blob.digest);
     const known = (await this.#d.layerBlobs.of(layer.diffId)).find(
       (blob) => compressionOfLayerType(blob.mediaType) === 'gzip',
     );
@@ -102,10 +113,18 @@ export class ImagePusher {
       status: 'Compressing',
       progressDetail: { current: 0, total: layer.blob.size },
     });
-    return this.#compressing.run(layer.diffId, () => this.#compress(layer, options.signal));
+    for (;;)
+      try {
+        const made = await this.#compressing.run(layer.diffId, () => this.#compress(layer, keep, options.signal));
+        await keep(made.digest);
+        return made;
+      } catch (error) {
+        // Who began it has cancelled it; this caller has not, and begins it again.
+        if (!isLadingError(error, 'cancelled') || options.signal?.aborted) throw error;
+      }
   }
 
-  async #compress(layer: ImageLayer, signal?: AbortSignal): Promise<Descriptor> {
+  async #compress(layer: ImageLayer, keep: Keep, signal?: AbortSignal): Promise<Descriptor> {
     const { content, layerBlobs } = this.#d;
     const path = await content.stagingPath();
     try {
@@ -114,6 +133,7 @@ export class ImagePusher {
         { path },
         { kind: 'gzip', ...(signal ? { signal } : {}) },
       );
+      await keep(made.digest);
       const blob = descriptorOf(MEDIA.ociLayerGzip, await content.adopt(path, made));
       layerBlobs.remember(layer.diffId, blob);
       return blob;
@@ -124,9 +144,9 @@ export class ImagePusher {
   }
 
   /** The stored manifest when its layers go out as they are, else one that lists what goes out. */
-  async #manifestFor(image: Image, blobs: readonly Descriptor[]): Promise<Descriptor> {
+  async #manifestFor(image: Image, blobs: readonly Descriptor[], keep: Keep): Promise<Descriptor> {
     if (image.layers.every((layer, i) => layer.blob.digest === blobs[i]?.digest)) return image.manifest;
-    return putManifest(this.#d.content, await this.#configOf(image), blobs);
+    return putManifest(this.#d.content, await this.#configOf(image), blobs, keep);
   }
 
   async #configOf(image: Image): Promise<Descriptor> {

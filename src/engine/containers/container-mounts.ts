@@ -1,6 +1,6 @@
-import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
+import { chmodSync, chownSync, fstatSync, mkdirSync, readdirSync, rmSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
+import { extractTar, tarTree } from '../../archive/index.ts';
 import { errnoOf, LadingError } from '../../errors/index.ts';
 import type { ContainerMount } from '../../runtime/index.ts';
 import { AT, O, RESOLVE, closeFd, openat2 } from '../../sys/index.ts';
@@ -98,48 +98,39 @@ function makeMissing(source: string): void {
 /**
  * First use of a volume: the image's content at that place is copied into it when it is empty, with the folder's owner and mode
  * (Docker's copy-up). The place is resolved inside the root file system, whatever links the image put there.
+ * A copy that fails leaves the volume empty, so that the next start tries again.
  */
 export async function copyUpVolumes(rootfs: string, mounts: readonly MountPoint[]): Promise<void> {
   for (const mount of mounts) {
     if (mount.type !== 'volume' || mount.mode.includes('nocopy') || readdirSync(mount.source).length > 0) continue;
-    const fd = openInside(rootfs, mount.destination);
-    if (fd === undefined) continue;
+    const folder = folderInside(rootfs, mount.destination);
+    if (folder === undefined) continue;
     try {
-      const inImage = `/proc/self/fd/${fd}`;
-      const { uid, gid, mode } = statSync(inImage);
-      for (const name of readdirSync(inImage))
-        await cp(join(inImage, name), join(mount.source, name), {
-          recursive: true,
-          preserveTimestamps: true,
-          verbatimSymlinks: true,
-        });
-      copyOwners(inImage, mount.source);
-      chownSync(mount.source, uid, gid);
-      chmodSync(mount.source, mode & 0o7777);
-    } finally {
-      closeFd(fd);
+      const content = tarTree(rootfs, mount.destination, { topName: '', followTop: true });
+      await extractTar(content, { dir: mount.source });
+      chownSync(mount.source, folder.uid, folder.gid);
+      chmodSync(mount.source, folder.mode & 0o7777);
+    } catch (error) {
+      for (const name of readdirSync(mount.source)) rmSync(join(mount.source, name), { recursive: true, force: true });
+      throw error;
     }
   }
 }
 
-function openInside(rootfs: string, path: string): number | undefined {
+/** Undefined when there is no folder at that place. */
+function folderInside(rootfs: string, path: string): Stats | undefined {
   const root = openat2(AT.FDCWD, rootfs, O.PATH | O.DIRECTORY | O.CLOEXEC, 0, 0);
   try {
-    return openat2(root, path, O.RDONLY | O.DIRECTORY | O.CLOEXEC, 0, RESOLVE.IN_ROOT);
-  } catch {
-    return undefined;
+    const fd = openat2(root, path, O.PATH | O.DIRECTORY | O.CLOEXEC, 0, RESOLVE.IN_ROOT);
+    try {
+      return fstatSync(fd);
+    } finally {
+      closeFd(fd);
+    }
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
   } finally {
     closeFd(root);
-  }
-}
-
-/** Node's copy keeps modes and times but not owners. */
-function copyOwners(from: string, to: string): void {
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    const { uid, gid, mode } = lstatSync(source);
-    lchownSync(target, uid, gid);
-    if (!entry.isSymbolicLink()) chmodSync(target, mode & 0o7777);
-    if (entry.isDirectory()) copyOwners(source, target);
   }
 }

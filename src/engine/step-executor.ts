@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Log } from '../base/index.ts';
 import type { StepExecutor } from '../builder/index.ts';
+import { messageOf } from '../errors/index.ts';
 import type { EndpointRequest, NetworkManager } from '../network/index.ts';
 import type { ContainerMount, ContainerRuntime, Namespace, RootfsMounter } from '../runtime/index.ts';
 
@@ -12,6 +14,7 @@ export interface StepExecutorDependencies {
   /** Folder for bundles, on the daemon's exec root. */
   readonly runRoot: string;
   readonly cgroupParent: string;
+  readonly log: Log;
 }
 
 /** Runs a build's RUN steps: a throw-away container without monitor or log. All it took is given back, whatever happens. */
@@ -23,7 +26,7 @@ export class RuntimeStepExecutor implements StepExecutor {
   }
 
   async run(step: Parameters<StepExecutor['run']>[0], io: Parameters<StepExecutor['run']>[1]): Promise<number> {
-    const { runtime, mounter, networks } = this.#d;
+    const { runtime, mounter } = this.#d;
     const id = `build-${randomBytes(16).toString('hex')}`;
     const dir = join(this.#d.runRoot, id);
     const rootfs = join(dir, 'rootfs');
@@ -55,11 +58,27 @@ export class RuntimeStepExecutor implements StepExecutor {
         io,
       );
     } finally {
-      await networks.disconnect(id);
-      await networks.removeNetns(id);
-      mounter.unmount(rootfs);
-      await rm(dir, { recursive: true, force: true });
+      await this.#release(id, dir, rootfs);
     }
+  }
+
+  /** What fails is logged, and swept at the next start of the daemon: neither the step nor the rest of the release suffers. */
+  async #release(id: string, dir: string, rootfs: string): Promise<void> {
+    const { mounter, networks, log } = this.#d;
+    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        log.warn(`release of a build step: ${what}`, { step: id, error: messageOf(error) });
+        return false;
+      }
+    };
+    await attempt('network', () => networks.disconnect(id));
+    await attempt('network namespace', () => networks.removeNetns(id));
+    // A mount that is still there would be emptied with the folder.
+    if (await attempt('rootfs', () => mounter.unmount(rootfs)))
+      await attempt('folder', () => rm(dir, { recursive: true, force: true }));
   }
 
   async #network(

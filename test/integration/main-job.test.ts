@@ -174,6 +174,28 @@ describe('the main job: build, run, ship', { skip }, () => {
     daemon.ok('rm', 'files');
   });
 
+  test('cp reaches into the volumes and binds of a stopped container', () => {
+    const bound = join(folder, 'bound.txt');
+    writeFileSync(bound, 'bound\n');
+    const mounts = ['-v', 'cp-data:/data', '-v', 'cp-ro:/locked:ro', '-v', `${bound}:/etc/bound.txt:ro`];
+    daemon.ok('create', '--name', 'stopped', '--read-only', ...mounts, BUSYBOX);
+    writeFileSync(join(folder, 'for-volume.txt'), 'kept\n');
+    daemon.ok('cp', join(folder, 'for-volume.txt'), 'stopped:/data');
+    assert.equal(daemon.ok('run', '--rm', '-v', 'cp-data:/mnt', BUSYBOX, 'cat', '/mnt/for-volume.txt'), 'kept\n');
+    daemon.ok('cp', 'stopped:/data', join(folder, 'data-out'));
+    assert.equal(readFileSync(join(folder, 'data-out', 'for-volume.txt'), 'utf8'), 'kept\n');
+    daemon.ok('cp', 'stopped:/etc/bound.txt', join(folder, 'bound-out.txt'));
+    assert.equal(readFileSync(join(folder, 'bound-out.txt'), 'utf8'), 'bound\n');
+    for (const place of ['/locked', '/root']) {
+      const outcome = daemon.lading(['cp', join(folder, 'for-volume.txt'), `stopped:${place}`]);
+      assert.notEqual(outcome.status, 0);
+      assert.match(outcome.stderr, /marked read-only/);
+    }
+    daemon.ok('rm', 'stopped');
+    daemon.ok('volume', 'rm', 'cp-data', 'cp-ro');
+    assert.deepEqual(daemon.mounts(), []);
+  });
+
   test("volumes keep what a container wrote, and take over the image's content at first use", () => {
     daemon.ok('run', '--rm', '-v', 'kept:/etc', BUSYBOX, 'sh', '-c', 'echo more > /etc/more');
     assert.match(

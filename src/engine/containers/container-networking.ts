@@ -1,9 +1,9 @@
-import { writeFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LadingError } from '../../errors/index.ts';
 import type { Endpoint, EndpointRequest, NetworkManager, PortBinding } from '../../network/index.ts';
 import type { ContainerMount, Namespace } from '../../runtime/index.ts';
-import type { EndpointInfo, PortMapping } from '../types.ts';
+import type { EndpointConfig, EndpointInfo, PortMapping } from '../types.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { hostnameOf } from './container-spec.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -30,14 +30,14 @@ export class ContainerNetworking {
   async attach(record: ContainerRecord, _rootfs: string, stateDir: string): Promise<AttachedNetwork> {
     const mode = record.hostConfig.NetworkMode ?? 'default';
     if (mode.startsWith('container:')) return this.#join(mode.slice('container:'.length), stateDir, record);
-    if (mode === 'host') return { namespace: 'host', files: this.#files(record, stateDir, []) };
+    if (mode === 'host') return { namespace: 'host', files: this.#files(record, stateDir) };
     const path = await this.#networks.createNetns(record.id);
-    if (mode === 'none') return { namespace: { path }, files: this.#files(record, stateDir, []) };
+    if (mode === 'none') return { namespace: { path }, files: this.#files(record, stateDir) };
     const requests = this.#requests(record);
     const endpoints: Endpoint[] = [];
     for (const request of requests) endpoints.push(await this.#networks.connect(path, request));
     this.#note(record, endpoints, requests);
-    return { namespace: { path }, files: this.#files(record, stateDir, requests) };
+    return { namespace: { path }, files: this.#files(record, stateDir) };
   }
 
   #join(ref: string, stateDir: string, record: ContainerRecord): AttachedNetwork {
@@ -74,9 +74,7 @@ export class ContainerNetworking {
         aliases: [...(config.Aliases ?? []), record.id.slice(0, 12)],
         ...(address ? { ipAddress: address } : {}),
         ports: i === 0 ? requestedPorts(record) : [],
-        dns: [...(record.hostConfig.Dns ?? [])],
-        dnsSearch: [...(record.hostConfig.DnsSearch ?? [])],
-        dnsOptions: [...(record.hostConfig.DnsOptions ?? [])],
+        ...resolversOf(record),
       };
     });
   }
@@ -95,38 +93,39 @@ export class ContainerNetworking {
     return { networkId, networkName, endpointId, ipAddress, prefixLength, gateway, macAddress, aliases };
   }
 
-  /** Connects a running container to one more network. */
-  async connect(
-    record: ContainerRecord,
-    network: string,
-    aliases: readonly string[],
-    ipAddress: string | undefined,
-  ): Promise<void> {
+  /** Connects a running container to one more network; its files of names follow. */
+  async connect(record: ContainerRecord, network: string, config: EndpointConfig, stateDir: string): Promise<void> {
+    const address = config.IPAMConfig?.IPv4Address;
     const request: EndpointRequest = {
       networkId: this.#networks.get(network).id,
       containerId: record.id,
       containerName: record.name,
       hostname: hostnameOf(record),
-      aliases: [...aliases, record.id.slice(0, 12)],
-      ...(ipAddress ? { ipAddress } : {}),
+      aliases: [...(config.Aliases ?? []), record.id.slice(0, 12)],
+      ...(address ? { ipAddress: address } : {}),
       ports: [],
-      dns: [],
-      dnsSearch: [],
-      dnsOptions: [],
+      ...resolversOf(record),
     };
+    const before = this.#texts(record);
     const endpoint = await this.#networks.connect(`/proc/${record.pid}/ns/net`, request);
     record.endpoints = [...record.endpoints, this.#endpointInfo(endpoint, request.aliases)];
+    rewriteFiles(stateDir, before, this.#texts(record));
   }
 
-  async disconnect(record: ContainerRecord, networkId: string): Promise<void> {
+  /** `stateDir`: of a running container, whose files of names follow. */
+  async disconnect(record: ContainerRecord, networkId: string, stateDir: string | undefined): Promise<void> {
+    const before = this.#texts(record);
     await this.#networks.disconnect(record.id, networkId);
     record.endpoints = record.endpoints.filter((endpoint) => endpoint.networkId !== networkId);
+    if (stateDir !== undefined) rewriteFiles(stateDir, before, this.#texts(record));
   }
 
-  /** Idempotent. */
+  /** Idempotent. All is tried; then the first failure is thrown. */
   async release(record: ContainerRecord): Promise<void> {
-    await this.#networks.disconnect(record.id);
-    await this.#networks.removeNetns(record.id);
+    const outcomes = [
+      await settled(() => this.#networks.disconnect(record.id)),
+      await settled(() => this.#networks.removeNetns(record.id)),
+    ];
     record.endpoints = record.endpoints.map((endpoint) => ({
       ...endpoint,
       ipAddress: '',
@@ -135,6 +134,8 @@ export class ContainerNetworking {
       prefixLength: 0,
     }));
     record.ports = {};
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   /** After a daemon restart: names, resolver sockets, held ports and rules of the containers that lived on; all others' are removed. */
@@ -143,31 +144,56 @@ export class ContainerNetworking {
     await this.#networks.restore({ containerIds, netnsKeys: containerIds });
   }
 
-  #files(record: ContainerRecord, stateDir: string, requests: readonly EndpointRequest[]): ContainerMount[] {
+  #files(record: ContainerRecord, stateDir: string): ContainerMount[] {
     mkdirSync(stateDir, { recursive: true, mode: 0o711 });
-    const contents: Record<string, string> = {
-      'resolv.conf': this.#networks.resolvConf(
-        requests[0] ?? {
-          networkId: this.#networks.get(record.hostConfig.NetworkMode === 'host' ? 'host' : 'none').id,
-          dns: record.hostConfig.Dns ?? [],
-          dnsSearch: record.hostConfig.DnsSearch ?? [],
-          dnsOptions: record.hostConfig.DnsOptions ?? [],
-        },
-      ),
-      hosts: this.#networks.hostsFile({
-        hostname: hostnameOf(record),
-        ...(record.config.Domainname ? { domainname: record.config.Domainname } : {}),
-        ipAddresses: record.endpoints.map((endpoint) => endpoint.ipAddress).filter((address) => address !== ''),
-        extraHosts: record.hostConfig.ExtraHosts ?? [],
-      }),
-      hostname: `${hostnameOf(record)}\n`,
-    };
-    return Object.entries(contents).map(([name, text]) => {
+    return Object.entries(this.#texts(record)).map(([name, text]) => {
       const path = join(stateDir, name);
       writeFileSync(path, text, { mode: 0o644 });
       return fileMount(path, name);
     });
   }
+
+  #texts(record: ContainerRecord): Record<string, string> {
+    const { Domainname: domainname } = record.config;
+    return {
+      'resolv.conf': this.#networks.resolvConf({ networkId: this.#resolvingNetwork(record), ...resolversOf(record) }),
+      hosts: this.#networks.hostsFile({
+        hostname: hostnameOf(record),
+        ...(domainname ? { domainname } : {}),
+        ipAddresses: record.endpoints.map((endpoint) => endpoint.ipAddress).filter((address) => address !== ''),
+        extraHosts: record.hostConfig.ExtraHosts ?? [],
+      }),
+      hostname: `${hostnameOf(record)}\n`,
+    };
+  }
+
+  /** A network of the user's where there is one: its name server knows the other containers. */
+  #resolvingNetwork(record: ContainerRecord): string {
+    const ids = record.endpoints.map((endpoint) => endpoint.networkId);
+    const fallback = record.hostConfig.NetworkMode === 'host' ? 'host' : 'none';
+    return ids.find((id) => !this.#networks.get(id).isDefault) ?? ids[0] ?? this.#networks.get(fallback).id;
+  }
+}
+
+function resolversOf(record: ContainerRecord): { dns: string[]; dnsSearch: string[]; dnsOptions: string[] } {
+  const { Dns, DnsSearch, DnsOptions } = record.hostConfig;
+  return { dns: [...(Dns ?? [])], dnsSearch: [...(DnsSearch ?? [])], dnsOptions: [...(DnsOptions ?? [])] };
+}
+
+/** In place, since the container has the files themselves mounted. One that was edited inside is left alone. */
+function rewriteFiles(
+  stateDir: string,
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): void {
+  for (const [name, text] of Object.entries(after)) {
+    const path = join(stateDir, name);
+    if (text !== before[name] && readFileSync(path, 'utf8') === before[name]) writeFileSync(path, text);
+  }
+}
+
+async function settled(work: () => Promise<void>): Promise<PromiseSettledResult<void>> {
+  return (await Promise.allSettled([work()]))[0];
 }
 
 function fileMount(source: string, name: string): ContainerMount {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Transform, pipeline, type Readable } from 'node:stream';
 import { LadingError, isLadingError } from '../../errors/index.ts';
 import {
   StartError,
@@ -79,11 +80,14 @@ export class ExecSessions {
       throw error;
     }
     this.#onEvent(record, `exec_start: ${config.Cmd.join(' ')}`, { execID: id });
-    session.running.wait().then(
+    const ended = session.running.wait().then(
       (exitCode) => this.#end(session, exitCode),
       () => this.#end(session, 137),
     );
-    return session.running.attachment;
+    const { attachment } = session.running;
+    return (
+      attachment && { ...attachment, stdout: endingAfter(attachment.stdout, ended), detach: () => attachment.detach() }
+    );
   }
 
   inspect(id: string): ExecView {
@@ -116,6 +120,16 @@ export class ExecSessions {
     if (session) return session;
     throw new LadingError('not_found', `No such exec instance: ${id}`);
   }
+}
+
+/** A client asks for the exit code when the output has ended: it must be known by then. */
+function endingAfter(stdout: Readable, ended: Promise<void>): Readable {
+  const held = new Transform({
+    transform: (chunk, _encoding, done) => done(null, chunk),
+    flush: (done) => void ended.then(() => done()),
+  });
+  pipeline(stdout, held, () => undefined);
+  return held;
 }
 
 /** Docker's code of an exec that could not start: 127 not found, 126 otherwise. */

@@ -246,7 +246,7 @@ export class LocalContainers implements ContainerEngine {
 
   /** Idempotent: marked first, so that an interrupted removal is finished at the next start. */
   async #erase(record: ContainerRecord, options: { volumes: boolean; force: boolean }): Promise<void> {
-    const { table, lifecycle, snapshotter, volumes, trash } = this.#d;
+    const { table, lifecycle, snapshotter, trash } = this.#d;
     await lifecycle.locks.run(record.id, async () => {
       if (!table.byId(record.id)) return;
       // Looked at under the lock: a start may have come between the caller's look and this.

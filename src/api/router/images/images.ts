@@ -24,7 +24,10 @@ export const imageHistory: Handler = async (call) => {
 
 export const tagImage: Handler = async (call) => {
   const repo = requiredText(call.query, 'repo');
-  await call.engine.images.tag(param(call, 'name'), text(call.query, 'tag') === undefined ? repo : `${repo}:${text(call.query, 'tag')}`);
+  await call.engine.images.tag(
+    param(call, 'name'),
+    text(call.query, 'tag') === undefined ? repo : `${repo}:${text(call.query, 'tag')}`,
+  );
   sendEmpty(call, 201);
 };
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Transform, pipeline, type Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { LadingError, isLadingError } from '../../errors/index.ts';
 import {
   StartError,
@@ -124,12 +124,13 @@ export class ExecSessions {
 
 /** A client asks for the exit code when the output has ended: it must be known by then. */
 function endingAfter(stdout: Readable, ended: Promise<void>): Readable {
-  const held = new Transform({
-    transform: (chunk, _encoding, done) => done(null, chunk),
-    flush: (done) => void ended.then(() => done()),
-  });
-  pipeline(stdout, held, () => undefined);
-  return held;
+  const held = new PassThrough();
+  const end = async (): Promise<void> => {
+    await ended;
+    held.end();
+  };
+  stdout.once('close', () => void end());
+  return stdout.pipe(held, { end: false });
 }
 
 /** Docker's code of an exec that could not start: 127 not found, 126 otherwise. */

@@ -36,10 +36,6 @@ function workloads(fixtures: Fixtures): Workload[] {
     tag,
     fixtures.buildContext,
   ];
-  const forget = (engine: BenchEngine): void => {
-    call(engine, ['rmi', '-f', 'bench.test/twelve']);
-    call(engine, ['builder', 'prune', '-af']);
-  };
   return [
     { name: 'ps', verb: 'ps', reps: 10, args: () => ['ps'] },
     { name: 'run --rm IMAGE true', verb: 'run', reps: 15, args: () => ['run', '--rm', BUSYBOX, 'true'] },
@@ -50,11 +46,10 @@ function workloads(fixtures: Fixtures): Workload[] {
       args: () => ['run', '--rm', '--network', 'none', BUSYBOX, 'true'],
     },
     {
-      name: 'cold build of 12 steps',
+      name: 'build of 12 steps without cache',
       verb: 'build',
       reps: 3,
-      prepare: forget,
-      args: (engine) => build(engine, 'bench.test/twelve'),
+      args: (engine) => [...build(engine, 'bench.test/twelve'), '--no-cache'],
     },
     {
       name: 'cached rebuild of 12 steps',

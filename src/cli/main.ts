@@ -1,6 +1,6 @@
 import { isLadingError, messageOf } from '../errors/index.ts';
 import { findCommand, type CommandEntry } from './commands.ts';
-import { createContext, type GlobalOptions } from './context.ts';
+import type { GlobalOptions } from './context.ts';
 import { parseArguments } from './flags.ts';
 import { GLOBAL_FLAGS } from './global-flags.ts';
 import { EXIT_FAILURE, ExitError, UsageError } from './usage-error.ts';
@@ -46,6 +46,7 @@ async function runCommand(
       stopAtPositional: command.stopAtPositional ?? false,
     });
     checkArity(command, args.length);
+    const { createContext } = await import('./context.ts');
     return (await command.run({ flags, args, context: createContext(options) })) ?? 0;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { HttpResponse } from './http/response.ts';
 import { LadingError, errnoOf, errorCodeOfStatus, messageOf } from '../errors/index.ts';
 import { formatEndpoint, type Endpoint } from './endpoint.ts';
 
@@ -8,7 +8,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
 export class ApiError extends LadingError {}
 
 /** Turns an answer of status 304 or ≥ 400 into an error: code by status, message and hint from the body. */
-export async function errorOfResponse(response: IncomingMessage): Promise<LadingError> {
+export async function errorOfResponse(response: HttpResponse): Promise<LadingError> {
   const status = response.statusCode ?? 0;
   const text = await readBounded(response);
   const [message = '', ...hint] = messageOfBody(text).split('\nhint: ');
@@ -25,6 +25,7 @@ export function connectionError(endpoint: Endpoint, error: unknown): LadingError
       cause: error,
       hint: 'run it as root, or join the group that owns the socket',
     });
+  if (error instanceof LadingError) return error;
   if (isUnreachable(error))
     return new LadingError('unavailable', `Cannot connect to the lading daemon at ${where}. Is ladingd running?`, {
       cause: error,
@@ -51,7 +52,7 @@ function messageOfBody(text: string): string {
   return text.trim();
 }
 
-async function readBounded(response: IncomingMessage): Promise<string> {
+async function readBounded(response: HttpResponse): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { HttpResponse } from './http/response.ts';
 import type { Socket } from 'node:net';
 import type { CallOptions } from './transport.ts';
 
 /** What a group of API calls needs of the client. */
 export interface Caller {
-  call(method: string, path: string, options?: CallOptions): Promise<IncomingMessage>;
+  call(method: string, path: string, options?: CallOptions): Promise<HttpResponse>;
   json<T>(method: string, path: string, options?: CallOptions): Promise<T>;
   ndjson<T>(method: string, path: string, options?: CallOptions): AsyncGenerator<T>;
   hijack(method: string, path: string, options?: CallOptions): Promise<Socket>;

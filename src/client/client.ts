@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { HttpResponse } from './http/response.ts';
 import type { Socket } from 'node:net';
 import { readJson, readNdjson } from './body.ts';
 import { ContainersApi } from './containers-api.ts';
@@ -53,7 +53,7 @@ export class Client {
   }
 
   /** The answer with its body unread. */
-  call(method: string, path: string, options?: CallOptions): Promise<IncomingMessage> {
+  call(method: string, path: string, options?: CallOptions): Promise<HttpResponse> {
     return this.#transport.call(method, path, options);
   }
 

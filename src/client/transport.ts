@@ -1,10 +1,11 @@
-import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { LadingError } from '../errors/index.ts';
 import { connectionError, errorOfResponse, isUnreachable } from './api-error.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { Exchange } from './http/exchange.ts';
+import { ConnectionPool } from './http/pool.ts';
+import type { HttpResponse } from './http/response.ts';
 import { formatQuery, type Query } from './query.ts';
 
 export interface CallOptions {
@@ -27,48 +28,50 @@ export interface TransportOptions {
   readonly onUnreachable?: (() => Promise<void>) | undefined;
 }
 
-const ENGINE_HOST = 'lading';
-
-/** HTTP/1.1 to one daemon, over kept-alive connections. */
+/**
+ * HTTP/1.1 to one daemon, over kept-alive connections. Written on node:net, for loading node:http makes every start of the
+ * command line more than 30 ms slower (Node 24; see docs/decisions.md).
+ */
 export class Transport {
   readonly endpoint: Endpoint;
   readonly #prefix: string;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #pool: ConnectionPool;
   #onUnreachable: (() => Promise<void>) | undefined;
 
   constructor(options: TransportOptions) {
     this.endpoint = options.endpoint;
     this.#prefix = options.prefix;
+    this.#pool = new ConnectionPool(options.endpoint);
     this.#onUnreachable = options.onUnreachable;
   }
 
   /** The answer with its body unread. @throws LadingError for a status of 304 or ≥ 400 */
-  async call(method: string, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
+  async call(method: string, path: string, options: CallOptions = {}): Promise<HttpResponse> {
     // A streamed body cannot be sent twice, so a missing daemon is found out (and started) before it.
-    if (options.stream !== undefined && this.#onUnreachable !== undefined) await this.#ping();
-    const response = await this.#withDaemon(() => this.#send(method, path, options));
-    return checked(response);
+    if (options.stream !== undefined && this.#onUnreachable !== undefined)
+      (await this.#send('GET', '/_ping', {})).response.resume();
+    const { response } = await this.#send(method, path, options);
+    const status = response.statusCode;
+    if (status >= 400 || status === 304) throw await errorOfResponse(response);
+    if (status >= 300)
+      throw new LadingError('unavailable', `call the daemon: unexpected redirect to "${response.headers['location']}"`);
+    return response;
   }
 
-  /** A raw two-way connection after HTTP's upgrade (attach, exec). Bytes that came early are put back on the socket. */
+  /** A raw two-way connection after HTTP's upgrade (attach, exec); paused until the caller listens and resumes it. */
   async hijack(method: string, path: string, options: CallOptions = {}): Promise<Socket> {
-    const answer = await this.#withDaemon(() => this.#sendUpgrade(method, path, options));
-    if ('socket' in answer) {
-      if (answer.head.length > 0) answer.socket.unshift(answer.head);
-      return answer.socket;
-    }
-    throw await errorOfResponse(answer.response);
+    const headers = { Connection: 'Upgrade', Upgrade: 'tcp', ...options.headers };
+    const { response, socket } = await this.#send(method, path, { ...options, headers });
+    if (socket === undefined) throw await errorOfResponse(response);
+    return socket;
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#pool.close();
   }
 
-  async #ping(): Promise<void> {
-    (await this.#withDaemon(() => this.#send('GET', '/_ping', {}))).resume();
-  }
-
-  async #withDaemon<T>(attempt: () => Promise<T>): Promise<T> {
+  async #send(method: string, path: string, options: CallOptions): Promise<Exchange> {
+    const attempt = (): Promise<Exchange> => this.#pool.send({ method, ...this.#request(path, options) });
     try {
       return await attempt();
     } catch (error) {
@@ -82,75 +85,21 @@ export class Transport {
     }
   }
 
-  #send(method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const body = bodyOf(options);
-      const request = httpRequest(this.#requestOptions(method, path, options, body));
-      request.on('response', resolve);
-      request.on('error', reject);
-      if (options.stream === undefined) request.end(body);
-      else
-        pipeline(options.stream, request).catch((error: unknown) => {
-          // An early answer closes the request under the body; the answer is what counts.
-          request.destroy();
-          reject(error instanceof Error ? error : new Error(String(error)));
-        });
-    });
-  }
-
-  #sendUpgrade(
-    method: string,
-    path: string,
-    options: CallOptions,
-  ): Promise<{ socket: Socket; head: Buffer } | { response: IncomingMessage }> {
-    return new Promise((resolve, reject) => {
-      const body = bodyOf(options);
-      const headers = { Connection: 'Upgrade', Upgrade: 'tcp', ...options.headers };
-      const request = httpRequest({
-        ...this.#requestOptions(method, path, { ...options, headers }, body),
-        agent: false,
-      });
-      request.on('upgrade', (_response, socket: Socket, head) => resolve({ socket, head }));
-      request.on('response', (response) => resolve({ response }));
-      request.on('error', reject);
-      request.end(body);
-    });
-  }
-
-  #requestOptions(method: string, path: string, options: CallOptions, body: Buffer | undefined): RequestOptions {
-    const endpoint = this.endpoint;
+  #request(path: string, options: CallOptions) {
+    const { endpoint } = this;
+    const json = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const body = options.text ?? json;
     return {
-      ...(endpoint.kind === 'unix' ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
-      method,
       path: `${path.startsWith('/_') ? '' : this.#prefix}${path}${formatQuery(options.query)}`,
-      agent: this.#agent,
       headers: {
-        Host: endpoint.kind === 'unix' ? ENGINE_HOST : `${endpoint.host}:${endpoint.port}`,
+        Host: endpoint.kind === 'unix' ? 'lading' : `${endpoint.host}:${endpoint.port}`,
         'User-Agent': 'lading',
-        ...(body === undefined
-          ? method === 'POST' && options.stream === undefined
-            ? { 'Content-Length': '0' }
-            : {}
-          : { 'Content-Type': 'application/json', 'Content-Length': String(body.length) }),
+        ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...options.headers,
       },
-      ...(options.signal ? { signal: options.signal } : {}),
+      body: body === undefined ? undefined : Buffer.from(body),
+      stream: options.stream,
+      signal: options.signal,
     };
   }
-}
-
-function bodyOf(options: CallOptions): Buffer | undefined {
-  if (options.text !== undefined) return Buffer.from(options.text);
-  return options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
-}
-
-async function checked(response: IncomingMessage): Promise<IncomingMessage> {
-  const status = response.statusCode ?? 0;
-  if (status >= 400 || status === 304) throw await errorOfResponse(response);
-  if (status >= 300)
-    throw new LadingError(
-      'unavailable',
-      `call the daemon: unexpected redirect to "${response.headers.location ?? ''}"`,
-    );
-  return response;
 }

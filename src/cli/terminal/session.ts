@@ -32,6 +32,7 @@ export function startSession(context: Context, socket: Socket, options: SessionO
     socket.on('error', () => resolve('ended'));
     socket.on('end', () => resolve('ended'));
     socket.on('close', () => resolve('ended'));
+    socket.resume();
     if (options.stdin) pumpInput(context, socket, options, () => resolve('detached'));
   });
   return { ended, close };

@@ -3,7 +3,7 @@ import type { Log } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import { LadingError, messageOf, isLadingError } from '../errors/index.ts';
 import { collectGarbage } from '../gc/index.ts';
-import type { Image, ImageRecord, ImageStore, LayerBlobs } from '../image/index.ts';
+import type { Image, ImageRecord, ImageStore, LayerBlobs, Unpacker } from '../image/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import { initLayerOf } from './containers/init-layer.ts';
@@ -15,6 +15,7 @@ export interface CollectorDependencies {
   readonly snapshotter: Snapshotter;
   readonly images: ImageStore;
   readonly layerBlobs: LayerBlobs;
+  readonly unpacker: Unpacker;
   readonly table: ContainerTable;
   readonly builder: Builder;
   readonly leases: Leases;
@@ -55,9 +56,10 @@ export class Collector {
   }
 
   async #collect(): Promise<number> {
-    const { content, snapshotter, leases, log } = this.#d;
+    const { content, snapshotter, unpacker, leases, log } = this.#d;
     try {
       const result = await collectGarbage({ content, snapshotter, leases, roots: () => this.#roots() });
+      await unpacker.sweep();
       return result.freedBytes;
     } catch (error) {
       log.warn('garbage collection failed', { error: messageOf(error) });

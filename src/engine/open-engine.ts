@@ -160,7 +160,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     lease: () => leases.take(),
     log,
   });
-  const collector = new Collector({ content, snapshotter, images, layerBlobs, table, builder, leases, log });
+  const collector = new Collector({ content, snapshotter, images, layerBlobs, unpacker, table, builder, leases, log });
   const collect = (): Promise<number> => collector.collect();
   const shared = { content, images, layerBlobs, unpacker, events, leases, collect };
   const puller = new ImagePuller({ ...shared, client });

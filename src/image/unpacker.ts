@@ -11,6 +11,7 @@ export class Unpacker {
   readonly #content: ContentStore;
   readonly #snapshotter: Snapshotter;
   readonly #running = new SingleFlight<void>();
+  readonly #unfinished = new Set<string>();
 
   constructor(content: ContentStore, snapshotter: Snapshotter) {
     this.#content = content;
@@ -40,6 +41,21 @@ export class Unpacker {
       }
   }
 
+  /**
+   * Removes what failed unpackings left. On a full disk even that can fail at first, for it is recorded;
+   * the garbage collector asks again when it has made room.
+   */
+  async sweep(): Promise<void> {
+    for (const key of this.#unfinished) {
+      try {
+        await this.#snapshotter.remove(key);
+        this.#unfinished.delete(key);
+      } catch {
+        // Kept for the next sweep; at the latest the next start removes it.
+      }
+    }
+  }
+
   /** Unpacked size of a committed layer, bytes. */
   async sizeOf(chainId: ChainID): Promise<number> {
     return (await this.#snapshotter.usage(chainId)).sizeBytes;
@@ -62,7 +78,8 @@ export class Unpacker {
       await applyLayer({ path }, { dir, lowerDirs, expectedDiffId: diffId, ...(signal ? { signal } : {}) });
       await this.#snapshotter.commit(chainId, key);
     } catch (error) {
-      await this.#snapshotter.remove(key);
+      this.#unfinished.add(key);
+      await this.sweep();
       throw error;
     }
   }

@@ -32,6 +32,7 @@ async function setUp(t: TestContext) {
     leases,
     layerBlobs: new LayerBlobs(content, metadata),
     snapshotter: { async *walk() {} },
+    unpacker: { sweep: async () => undefined },
     table: { all: () => [] },
     builder: { cacheRoots: () => ({ digests: [], snapshots: [] }) },
     log: new Log('warn', {}, (line) => void warnings.push(line)),

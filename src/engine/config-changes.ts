@@ -8,7 +8,12 @@ import { applyConfigInstruction } from '../builder/index.ts';
  * @throws invalid_argument for what is no instruction, or one that does more than change the configuration
  */
 export function applyChanges(config: RunConfig, changes: readonly string[]): RunConfig {
-  return changes.reduce((current, change) => applyConfigInstruction(current, parseChange(change, current)), config);
+  let cmdSet = false;
+  return changes.reduce((current, change) => {
+    const instruction = parseChange(change, current);
+    cmdSet ||= instruction.kind === 'cmd';
+    return applyConfigInstruction(current, instruction, { cmdSet });
+  }, config);
 }
 
 function parseChange(change: string, config: RunConfig): Instruction {

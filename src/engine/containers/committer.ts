@@ -120,40 +120,16 @@ function configOf(
   };
 }
 
+const IMAGE_KEYS =
+  'User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir Labels StopSignal Healthcheck OnBuild Shell'.split(' ');
+
 /** The part of a container's configuration that belongs to an image. */
 function runConfigOf(record: ContainerRecord): RunConfig {
-  const {
-    User,
-    ExposedPorts,
-    Env,
-    Entrypoint,
-    Cmd,
-    Volumes,
-    WorkingDir,
-    Labels,
-    StopSignal,
-    Healthcheck,
-    OnBuild,
-    Shell,
-  } = record.config;
-  const config = {
-    User,
-    ExposedPorts,
-    Env,
-    Entrypoint,
-    Cmd,
-    Volumes,
-    WorkingDir,
-    Labels,
-    StopSignal,
-    Healthcheck,
-    OnBuild,
-    Shell,
-  };
-  const empty = (value: unknown): boolean =>
+  const isEmpty = (value: unknown): boolean =>
     value === undefined ||
     value === null ||
     value === '' ||
     (typeof value === 'object' && Object.keys(value).length === 0);
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => !empty(value))) as RunConfig;
+  const kept = Object.entries(record.config).filter(([key, value]) => IMAGE_KEYS.includes(key) && !isEmpty(value));
+  return Object.fromEntries(kept) as RunConfig;
 }

@@ -8,6 +8,9 @@ import { LadingError, messageOf } from '../errors/index.ts';
 import { LADING_VERSION } from '../base/version.ts';
 import { DAEMON_HELP, parseDaemonOptions } from './options.ts';
 
+/** Set by scripts/build.ts; unknown when run from source. */
+const BUILD = { gitCommit: process.env.LADING_COMMIT ?? '', buildTime: process.env.LADING_BUILD_TIME ?? '' };
+
 /** The daemon's entry: reads the options, opens the engine, serves the API, ends on SIGTERM or SIGINT. Containers go on without it. */
 export async function main(argv: readonly string[]): Promise<number> {
   const options = parseDaemonOptions(argv);
@@ -24,7 +27,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     const servers = [];
     for (const host of options.hosts)
       servers.push(
-        await serveApi(engine, { host, log, ...(options.group === undefined ? {} : { group: options.group }) }),
+        await serveApi(engine, {
+          host,
+          log,
+          ...BUILD,
+          ...(options.group === undefined ? {} : { group: options.group }),
+        }),
       );
     mkdirSync(dirname(options.pidfile), { recursive: true });
     writeFileSync(options.pidfile, `${process.pid}\n`);

@@ -1,4 +1,5 @@
 import type { SystemInfo } from '../../engine/index.ts';
+import { hostPlatform } from '../../oci/index.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 
 /** What the server knows about its own build. */
@@ -14,7 +15,8 @@ export function toVersion(info: SystemInfo, about: About) {
     ApiVersion: API_VERSION,
     MinAPIVersion: MIN_API_VERSION,
     Os: 'linux',
-    Arch: info.architecture,
+    // Go's name of the processor here, the kernel's in `info`: as Docker has it.
+    Arch: hostPlatform().architecture,
     KernelVersion: info.kernelVersion,
     GitCommit: about.gitCommit,
     BuildTime: about.buildTime,

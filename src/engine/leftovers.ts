@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../base/index.ts';
@@ -43,4 +43,17 @@ function mountsBelow(folders: readonly string[]): string[] {
     .map((line) => line.split(' ')[4] ?? '')
     .filter((target) => folders.some((folder) => target.startsWith(`${folder}/`)))
     .toReversed();
+}
+
+/** Removes the engine's own cgroup folder from every hierarchy (v1, hybrid and v2) where nothing is in it. */
+export function removeCgroupParent(cgroupParent: string): void {
+  const root = '/sys/fs/cgroup';
+  const hierarchies = existsSync(root) ? readdirSync(root).map((name) => join(root, name)) : [];
+  for (const hierarchy of [root, ...hierarchies]) {
+    try {
+      rmdirSync(join(hierarchy, cgroupParent));
+    } catch {
+      // There is none, or another daemon's containers are in it.
+    }
+  }
 }

@@ -31,7 +31,7 @@ import { ImageImporter } from './images/image-importer.ts';
 import { ImageLoader } from './images/image-loader.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { ImagePusher } from './images/image-pusher.ts';
-import { sweepLeftovers } from './leftovers.ts';
+import { removeCgroupParent, sweepLeftovers } from './leftovers.ts';
 import { snapshotKeyOf } from './containers/container-record.ts';
 import { Leases } from './leases.ts';
 import { LocalNetworks } from './networks.ts';
@@ -237,9 +237,12 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
   void collect().catch(() => undefined);
   const close = async (): Promise<void> => {
     lifecycle.close();
-    // Nothing of an engine without containers stays on the host; the bridge and the rules come back with the next container.
     if (table.all().some((record) => record.status === 'running' || record.status === 'paused')) await networks.close();
-    else await networks.destroy();
+    else {
+      // Nothing of an engine without containers stays on the host; bridge, rules and cgroups come back with the next one.
+      await networks.destroy();
+      removeCgroupParent(cgroupParent);
+    }
     await collector.idle();
     await snapshotter.close();
     client[Symbol.dispose]();

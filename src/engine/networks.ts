@@ -2,7 +2,7 @@ import type { KeyedLock } from '../base/index.ts';
 import { LadingError } from '../errors/index.ts';
 import type { NetworkManager, NetworkRecord } from '../network/index.ts';
 import type { ContainerNetworking } from './containers/container-networking.ts';
-import type { ContainerRecord } from './containers/container-record.ts';
+import { hasProcess, type ContainerRecord } from './containers/container-record.ts';
 import type { ContainerTable } from './containers/container-table.ts';
 import type { EventBus } from './events.ts';
 import { matchesLabels, matchesUntil } from './filters.ts';
@@ -66,7 +66,7 @@ export class LocalNetworks implements NetworkEngine {
     const record = this.#table.find(container);
     await this.#d.locks.run(record.id, async () => {
       requireConnectable(record, network);
-      if (isRunning(record))
+      if (hasProcess(record))
         await this.#networking.connect(record, network.id, endpoint, this.#d.stateDirOf(record.id));
       record.endpointConfigs = { ...record.endpointConfigs, [network.name]: endpoint };
       this.#table.save(record);
@@ -84,7 +84,7 @@ export class LocalNetworks implements NetworkEngine {
       await this.#networking.disconnect(
         record,
         network.id,
-        isRunning(record) ? this.#d.stateDirOf(record.id) : undefined,
+        hasProcess(record) ? this.#d.stateDirOf(record.id) : undefined,
       );
       const { [network.name]: _gone, ...rest } = record.endpointConfigs;
       record.endpointConfigs = rest;
@@ -124,10 +124,6 @@ export class LocalNetworks implements NetworkEngine {
     const { id, name, createdAt, driver, internal, subnet, gateway, labels, options } = record;
     return { id, name, createdAt, driver, internal, subnet, gateway, labels, options, containers };
   }
-}
-
-function isRunning(record: ContainerRecord): boolean {
-  return record.status === 'running' || record.status === 'paused';
 }
 
 function isOn(record: ContainerRecord, network: NetworkRecord): boolean {

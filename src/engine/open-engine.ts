@@ -32,7 +32,7 @@ import { ImageLoader } from './images/image-loader.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { ImagePusher } from './images/image-pusher.ts';
 import { removeCgroupParent, sweepLeftovers } from './leftovers.ts';
-import { snapshotKeyOf } from './containers/container-record.ts';
+import { hasProcess, isUp, snapshotKeyOf } from './containers/container-record.ts';
 import { Leases } from './leases.ts';
 import { LocalNetworks } from './networks.ts';
 import { RuntimeStepExecutor } from './step-executor.ts';
@@ -201,7 +201,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
       table
         .all()
         .filter((record) => record.imageId === imageId)
-        .map((record) => ({ id: record.id, running: ['running', 'paused', 'restarting'].includes(record.status) })),
+        .map((record) => ({ id: record.id, running: isUp(record) })),
     collect,
   });
   const volumes = new LocalVolumes(volumeStore, events, (name) =>
@@ -237,7 +237,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
   void collect().catch(() => undefined);
   const close = async (): Promise<void> => {
     lifecycle.close();
-    if (table.all().some((record) => record.status === 'running' || record.status === 'paused')) await networks.close();
+    if (table.all().some(hasProcess)) await networks.close();
     else {
       // Nothing of an engine without containers stays on the host; bridge, rules and cgroups come back with the next one.
       await networks.destroy();

@@ -1,5 +1,6 @@
 import { LadingError } from '../errors/index.ts';
 import { parseDiffID, type DiffID } from './digest.ts';
+import { isObject } from './is-object.ts';
 import type { Platform } from './platform.ts';
 
 /** Docker's health check as stored in configs; durations in nanoseconds, 0 or absent means inherit. */
@@ -49,10 +50,6 @@ export interface ImageConfig extends Platform {
 /** Most layers and history entries an image may have here; Docker's own limit is 127 layers. */
 export const MAX_LAYERS = 500;
 const MAX_HISTORY = 5000;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function check(condition: boolean, field: string, found: unknown): asserts condition {
   if (!condition)

@@ -2,6 +2,7 @@ import { LadingError } from '../errors/index.ts';
 import { MAX_LAYERS } from './config.ts';
 import type { Descriptor } from './descriptor.ts';
 import { parseDigest } from './digest.ts';
+import { isObject } from './is-object.ts';
 import { MEDIA, isIndexType, isManifestType } from './media-types.ts';
 
 /** Largest manifest, index or config lading reads into memory (the distribution spec's recommended 4 MiB). */
@@ -31,10 +32,6 @@ type Document = { kind: 'index'; index: ImageIndex } | { kind: 'manifest'; manif
 
 function fail(why: string): never {
   throw new LadingError('invalid_argument', `invalid manifest: ${why}`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Validates one descriptor. @throws invalid_argument naming the field */

@@ -25,13 +25,13 @@ import type {
 import type { Committer, CommitOptions } from './committer.ts';
 import type { ContainerFiles } from './container-files.ts';
 import { resolveMountPoints } from './container-mounts.ts';
-import { NEVER, snapshotKeyOf, type ContainerRecord } from './container-record.ts';
+import { NEVER, hasProcess, isUp, snapshotKeyOf, type ContainerRecord } from './container-record.ts';
 import { resourcesOf } from './container-spec.ts';
 import type { ContainerTable } from './container-table.ts';
 import { viewOf } from './container-view.ts';
 import type { InitLayers } from './init-layer.ts';
 import type { ExecSessions } from './exec-sessions.ts';
-import { isUp, type Lifecycle } from './lifecycle.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import { mergeConfig } from './merge-config.ts';
 import { requestedMounts } from './mount-requests.ts';
 import { checkContainerName, generateName } from './names.ts';
@@ -212,8 +212,7 @@ export class LocalContainers implements ContainerEngine {
     if (policy && !policy.Name) delete changed['RestartPolicy'];
     const next = { ...record.hostConfig, ...changed };
     checkHostConfig(next);
-    if (record.status === 'running' || record.status === 'paused')
-      await this.#d.runtime.update(record.id, resourcesOf(next));
+    if (hasProcess(record)) await this.#d.runtime.update(record.id, resourcesOf(next));
     record.hostConfig = next;
     this.#d.table.save(record);
     this.#d.lifecycle.publish(record, 'update');
@@ -314,7 +313,7 @@ export class LocalContainers implements ContainerEngine {
       throw new LadingError('not_implemented', 'configured logging driver does not support reading', {
         hint: 'run without --log-driver none',
       });
-    const follow = query.follow && ['running', 'paused', 'restarting'].includes(record.status);
+    const follow = query.follow && isUp(record);
     const ended = new AbortController();
     if (follow)
       void this.#d.lifecycle.waiters.wait(record.id, 'next-exit').then(() => setTimeout(() => ended.abort(), 100));

@@ -10,7 +10,7 @@ import type { Snapshotter } from '../../snapshot/index.ts';
 import { O } from '../../sys/index.ts';
 import type { MountPoint, PathStat } from '../types.ts';
 import { initLayerOf } from './init-layer.ts';
-import { snapshotKeyOf, type ContainerRecord } from './container-record.ts';
+import { hasProcess, snapshotKeyOf, type ContainerRecord } from './container-record.ts';
 import { statPlace, type Place } from './path-stat.ts';
 
 export interface FilesDependencies {
@@ -128,10 +128,6 @@ export class ContainerFiles {
       if (!hasProcess(record)) this.#d.mounter.unmount(this.#d.rootfsOf(record.id));
     });
   }
-}
-
-function hasProcess(record: ContainerRecord): boolean {
-  return record.status === 'running' || record.status === 'paused';
 }
 
 /** The root as the container sees it; undefined when it has no process (any more). */

@@ -49,3 +49,13 @@ export function snapshotKeyOf(id: string): string {
 export function programOf(config: ContainerConfig): string[] {
   return [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
 }
+
+/** Whether a container has a process now. */
+export function hasProcess(record: ContainerRecord): boolean {
+  return record.status === 'running' || record.status === 'paused';
+}
+
+/** Whether a container has a process, or is about to have one again. */
+export function isUp(record: ContainerRecord): boolean {
+  return hasProcess(record) || record.status === 'restarting';
+}

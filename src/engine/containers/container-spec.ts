@@ -21,7 +21,7 @@ export function containerSpecOf(record: ContainerRecord, host: PreparedHost): Co
     id: record.id,
     process: {
       args: programOf(config),
-      env: environmentOf(record),
+      env: config.Env ?? [],
       cwd: config.WorkingDir || '/',
       user: config.User ?? '',
       additionalGroups: hostConfig.GroupAdd ?? [],
@@ -63,15 +63,6 @@ export function containerSpecOf(record: ContainerRecord, host: PreparedHost): Co
 /** Docker's default: the first twelve digits of the id. */
 export function hostnameOf(record: ContainerRecord): string {
   return record.config.Hostname || record.id.slice(0, 12);
-}
-
-function environmentOf(record: ContainerRecord): string[] {
-  const env = [...(record.config.Env ?? [])];
-  const has = (name: string): boolean => env.some((entry) => entry.startsWith(`${name}=`));
-  if (!has('PATH')) env.unshift('PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin');
-  if (!has('HOSTNAME')) env.push(`HOSTNAME=${hostnameOf(record)}`);
-  if (record.config.Tty && !has('TERM')) env.push('TERM=xterm');
-  return env;
 }
 
 /** Docker's numbers; 0 and absent both mean "no limit". */

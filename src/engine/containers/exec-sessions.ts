@@ -10,6 +10,7 @@ import {
 } from '../../runtime/index.ts';
 import type { ExecConfig, ExecView } from '../types.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { hostnameOf } from './container-spec.ts';
 
 interface Session {
   readonly id: string;
@@ -141,12 +142,7 @@ function startFailureCode(error: unknown): number {
 
 function execEnvironment(record: ContainerRecord, config: ExecConfig): string[] {
   const values = new Map<string, string>();
-  const defaults = [
-    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    `HOSTNAME=${record.config.Hostname || record.id.slice(0, 12)}`,
-  ];
-  if (config.Tty) defaults.push('TERM=xterm');
-  for (const entry of [...defaults, ...(record.config.Env ?? []), ...(config.Env ?? [])]) {
+  for (const entry of [`HOSTNAME=${hostnameOf(record)}`, ...(record.config.Env ?? []), ...(config.Env ?? [])]) {
     const at = entry.indexOf('=');
     if (at > 0) values.set(entry.slice(0, at), entry);
   }

@@ -13,7 +13,7 @@ import type { Snapshotter } from '../../snapshot/index.ts';
 import type { VolumeStore } from '../../volume/index.ts';
 import type { EventBus } from '../events.ts';
 import { copyUpVolumes, runtimeMounts } from './container-mounts.ts';
-import { NEVER, snapshotKeyOf, type ContainerRecord } from './container-record.ts';
+import { NEVER, isUp, snapshotKeyOf, type ContainerRecord } from './container-record.ts';
 import { containerSpecOf } from './container-spec.ts';
 import type { ContainerNetworking } from './container-networking.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -376,34 +376,32 @@ export class Lifecycle {
 
   /** After a start of the daemon: what lived on is followed again, what ended meanwhile is recorded and released. */
   async reconcile(): Promise<void> {
-    const live: ContainerRecord[] = [];
-    for (const record of this.#d.table.all())
-      if (
-        record.status !== 'created' &&
-        (await this.#d.runtime.livePid(record.id, this.pathsOf(record.id))) !== undefined
-      )
-        live.push(record);
-    await this.#d.networking.restore(live);
+    const pids = new Map<ContainerRecord, number>();
+    for (const record of this.#d.table.all()) {
+      const pid =
+        record.status === 'created' ? undefined : await this.#d.runtime.livePid(record.id, this.pathsOf(record.id));
+      if (pid !== undefined) pids.set(record, pid);
+    }
+    await this.#d.networking.restore([...pids.keys()]);
     for (const record of this.#d.table.all()) {
       try {
-        await this.#reconcileOne(record);
+        await this.#reconcileOne(record, pids.get(record));
       } catch (error) {
         this.#d.log.error('reconcile failed', { container: record.id, error: messageOf(error) });
       }
     }
   }
 
-  async #reconcileOne(record: ContainerRecord): Promise<void> {
+  async #reconcileOne(record: ContainerRecord, pid: number | undefined): Promise<void> {
     const paths = this.pathsOf(record.id);
     if (record.status === 'removing') return this.autoRemove(record);
-    const pid = await this.#d.runtime.livePid(record.id, paths);
-    if (pid !== undefined && record.status !== 'created') {
+    if (pid !== undefined) {
       if (record.status !== 'paused') record.status = 'running';
       record.pid = pid;
       this.#d.table.save(record);
       return this.watch(record);
     }
-    const wasUp = ['running', 'paused', 'restarting'].includes(record.status);
+    const wasUp = isUp(record);
     const exit = await this.#d.runtime.exitOf(paths);
     if (wasUp && exit) return this.#ended(record, exit);
     await this.release(record);
@@ -441,11 +439,6 @@ export class Lifecycle {
     this.#closing.abort();
     for (const timer of this.#restartTimers.values()) clearTimeout(timer);
   }
-}
-
-/** Whether a container holds processes, or is about to again. */
-export function isUp(record: ContainerRecord): boolean {
-  return record.status === 'running' || record.status === 'paused' || record.status === 'restarting';
 }
 
 async function settlesWithin(promise: Promise<unknown>, limitMs: number | undefined): Promise<boolean> {

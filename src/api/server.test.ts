@@ -255,8 +255,7 @@ function buildEngine(seen: BuildRequest[]): Engine {
         onEvent({ kind: 'step', step: 1, total: 2, stage: '', name: 'FROM alpine', status: 'cached' });
         if (request.target === 'bad') throw new LadingError('invalid_argument', 'step 2 failed', { hint: 'fix it' });
         onEvent({ kind: 'output', step: 2, stream: 'stdout', text: 'hello\n' });
-        onEvent({ kind: 'result', imageId: IMAGE_ID, tags: ['a:latest'] });
-        return IMAGE_ID;
+        return { imageId: IMAGE_ID, tags: ['a:latest'], metadata: {} };
       },
     },
   });
@@ -284,23 +283,69 @@ test("build answers in the classic builder's words", async () => {
   assert.equal((await server.call('POST', '/build?version=2')).status, 501);
 });
 
+/** A request of lading's client: length, settings, the rest. */
+function buildBody(settings: object, rest = ''): Buffer {
+  const document = Buffer.from(JSON.stringify(settings));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(document.length);
+  return Buffer.concat([length, document, Buffer.from(rest)]);
+}
+
+const BUILD_HEADERS = {
+  Accept: 'application/vnd.lading.build-events+json',
+  'Content-Type': 'application/vnd.lading.build-request',
+};
+
 test("build of lading's client reads a folder in place and streams events", async () => {
   const seen: BuildRequest[] = [];
   await using server = await testServer(buildEngine(seen));
-  const headers = { Accept: 'application/vnd.lading.build-events+json', 'Content-Type': 'text/x-dockerfile' };
-  const done = await server.call('POST', '/build?lading-context=/src', 'FROM alpine', headers);
-  assert.deepEqual(seen[0]?.context, { kind: 'directory', path: '/src' });
+  const call = (settings: object, rest = '') => server.call('POST', '/build', buildBody(settings, rest), BUILD_HEADERS);
+  const context = { kind: 'directory', path: '/src' };
+  const done = await call({
+    context,
+    dockerfileText: 'FROM alpine',
+    platforms: ['linux/arm64'],
+    secrets: { key: Buffer.from('hidden').toString('base64') },
+    credentials: { 'r.test': { username: 'u', password: 'p' } },
+  });
+  assert.deepEqual(seen[0]?.context, context);
   assert.equal(seen[0]?.dockerfileText, 'FROM alpine');
+  assert.deepEqual(seen[0]?.platforms, [{ os: 'linux', architecture: 'arm64' }]);
+  assert.equal(Buffer.from(seen[0]?.secrets?.get('key') ?? []).toString(), 'hidden');
+  assert.deepEqual(seen[0]?.credentials, { 'r.test': { username: 'u', password: 'p' } });
   const last = (text: string): unknown => JSON.parse(text.trim().split('\r\n').at(-1) ?? '');
-  assert.deepEqual(last(done.body), { kind: 'result', imageId: IMAGE_ID, tags: ['a:latest'] });
-  const failed = await server.call('POST', '/build?lading-context=/src&target=bad', '', headers);
+  assert.deepEqual(last(done.body), { kind: 'result', imageId: IMAGE_ID, tags: ['a:latest'], metadata: {} });
+  const failed = await call({ context, target: 'bad' });
   assert.deepEqual(last(failed.body), {
     kind: 'error',
     message: 'step 2 failed',
     hint: 'fix it',
     code: 'invalid_argument',
   });
-  assert.equal((await server.call('POST', '/build?lading-context=src')).status, 400);
+  assert.equal((await call({ context: { kind: 'directory', path: 'src' } })).status, 400);
+});
+
+test("build of lading's client takes a tar behind the settings and names what is wrong with them", async () => {
+  let tar = '';
+  const build: Engine['builder']['build'] = async ({ context }) => {
+    if (context.kind === 'tar') for await (const chunk of context.stream) tar += String(chunk);
+    return { tags: [], metadata: {} };
+  };
+  await using server = await testServer(fakeEngine({ builder: { build } }));
+  const call = (body: Buffer) => server.call('POST', '/build', body, BUILD_HEADERS);
+  assert.equal((await call(buildBody({ context: { kind: 'tar' } }, 'the files'))).status, 200);
+  assert.equal(tar, 'the files');
+  for (const [body, expected] of [
+    [buildBody({ tags: 'a' }), /invalid build.tags: "a": a list is wanted/],
+    [buildBody({ squash: 'all' }), /invalid build.squash: "all": one of stage, since-base is wanted/],
+    [Buffer.from('ab'), /invalid build request: it ended early/],
+    [Buffer.from('\0\0\0\x02{]'), /its settings are not JSON/],
+    [Buffer.from([255, 255, 255, 255]), /settings of 4294967295 bytes/],
+  ] as const) {
+    const { status, body: answer } = await call(body);
+    assert.equal(status, 400, answer);
+    assert.match((JSON.parse(answer) as { message: string }).message, expected);
+  }
 });
 
 test('serveApi() takes over a dead socket, not a live one, nor another file', async () => {

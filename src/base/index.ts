@@ -1,3 +1,4 @@
+export { parseCsv } from './csv.ts';
 export { KeyedLock } from './keyed-lock.ts';
 export { Limiter } from './limiter.ts';
 export { SingleFlight } from './single-flight.ts';

@@ -2,14 +2,21 @@ import { availableParallelism } from 'node:os';
 import { Limiter } from '../base/index.ts';
 import { DockerfileError, parseDockerfile, type Dockerfile } from '../dockerfile/index.ts';
 import { LadingError, toLadingError } from '../errors/index.ts';
-import type { ImageRecord } from '../image/index.ts';
-import { hostPlatform, parseReference, withDefaultTag, type Digest, type Reference } from '../oci/index.ts';
+import {
+  formatPlatform,
+  hostPlatform,
+  parseReference,
+  withDefaultTag,
+  type Digest,
+  type Platform,
+  type Reference,
+} from '../oci/index.ts';
 import { BuildStepError } from './build-error.ts';
 import { BuildCache } from './cache/build-cache.ts';
 import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
 import { openContext, type BuildContext } from './context/build-context.ts';
 import { Downloads } from './copy/downloads.ts';
-import { exportImage } from './export-image.ts';
+import { exportBuild, type BuiltPlatform } from './export/export-build.ts';
 import { BuildArgs } from './plan/build-args.ts';
 import { StageGraph } from './plan/stage-graph.ts';
 import { Progress } from './progress.ts';
@@ -20,7 +27,7 @@ import { Solver } from './solver.ts';
 import { buildStage } from './stage-builder.ts';
 import type { StageResult } from './stage-result.ts';
 import { FileDigests } from './tree/file-digests.ts';
-import type { BuildEvent, BuildLease, BuildRequest, BuilderDependencies } from './types.ts';
+import type { BuildEvent, BuildLease, BuildRequest, BuildResult, BuilderDependencies } from './types.ts';
 
 export interface BuildOptions {
   readonly onEvent: (event: BuildEvent) => void;
@@ -28,6 +35,8 @@ export interface BuildOptions {
 }
 
 const MAX_CONTEXTS = 8;
+/** Steps wait for networks and disks as often as for processors. */
+const MIN_STEPS_AT_ONCE = 4;
 
 /** Builds images from Dockerfiles. Steps done before, by whichever build, are not done again. */
 export class Builder {
@@ -43,7 +52,7 @@ export class Builder {
     const { metadata, scratchDir, mounter, snapshotter } = dependencies;
     this.#d = dependencies;
     this.#cache = new BuildCache(metadata);
-    const limiter = new Limiter(Math.min(4, Math.max(2, availableParallelism())));
+    const limiter = new Limiter(Math.max(MIN_STEPS_AT_ONCE, 2 * availableParallelism()));
     this.#solver = new Solver({ ...dependencies, cache: this.#cache, limiter });
     this.#scratch = new Scratch(scratchDir, mounter, snapshotter);
     this.#cacheMounts = new CacheMounts(this.#scratch.cacheMountsFolder);
@@ -51,11 +60,11 @@ export class Builder {
   }
 
   /**
-   * Builds a Dockerfile's target stage and names the image. What a failed or cancelled build made and did not finish is removed,
+   * Builds a Dockerfile's target stage, for each platform, and exports it: by default the image is stored and named. What a failed or cancelled build made and did not finish is removed,
    * finished steps stay in the cache.
    * @throws invalid_argument with the failing lines of the Dockerfile; cancelled
    */
-  async build(request: BuildRequest, { onEvent, signal }: BuildOptions): Promise<ImageRecord> {
+  async build(request: BuildRequest, { onEvent, signal }: BuildOptions): Promise<BuildResult> {
     const abort = new AbortController();
     const either = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
     try {
@@ -94,50 +103,63 @@ export class Builder {
     return pruneCache(this.#cache, this.#cacheMounts, this.#d.images, options);
   }
 
-  async #build(request: BuildRequest, run: Run): Promise<ImageRecord> {
-    const { content, images } = this.#d;
-    const { names, lease, context, onEvent } = run;
+  async #build(request: BuildRequest, run: Run): Promise<BuildResult> {
+    const { names, lease, context, onEvent, signal } = run;
     const dockerfile = parseDockerfile(context.dockerfile.text, { filename: context.dockerfile.filename });
-    const platform = request.platform ?? hostPlatform();
+    const progress = new Progress(onEvent);
+    for (const { message, location } of dockerfile.warnings) progress.warn(message, location.startLine);
+    const wanted = request.platforms ?? [];
+    const parts = { ...run, request, dockerfile, progress, digests: await this.#digestsOf(context) };
+    const built = await Promise.all(
+      wanted.length === 0
+        ? [this.#buildPlatform(hostPlatform(), undefined, parts)]
+        : wanted.map((platform) => this.#buildPlatform(platform, platform, parts)),
+    );
+    const unused = unusedArgs(built.map(({ args }) => args));
+    if (unused.length > 0) progress.warn(`One or more build-args [${unused.join(' ')}] were not consumed`);
+    const cache = this.#cache;
+    return exportBuild(built, { dependencies: this.#d, request, names, cache, lease, onEvent, signal });
+  }
+
+  /** @param requested the platform, when the user named one: then base images have to be for it */
+  async #buildPlatform(platform: Platform, requested: Platform | undefined, parts: Parts): Promise<Built> {
+    const { request, dockerfile, context, progress } = parts;
     const targetStage = request.target === undefined || request.target === '' ? 'default' : request.target;
     const args = new BuildArgs(request.buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage });
     const graph = new StageGraph(dockerfile, args.global);
     const target = graph.target(request.target);
     const needed = graph.needed(target);
-    const progress = new Progress(needed, onEvent);
-    for (const { message, location } of dockerfile.warnings) progress.warn(message, location.startLine);
-    const digests = await this.#digestsOf(context);
+    const several = (request.platforms ?? []).length > 1;
     await using session = new BuildSession({
       ...this.#d,
       request,
       dockerfile,
       context,
-      digests,
+      digests: parts.digests,
       args,
       graph,
       platform,
-      progress,
-      lease,
-      signal: run.signal,
+      requestedPlatform: requested,
+      progress: progress.reserve(needed, several ? formatPlatform(platform) : undefined),
+      lease: parts.lease,
+      signal: parts.signal,
       solver: this.#solver,
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
       scratch: this.#scratch,
       buildStage: (stage, current) => buildStage(stage, current, this.#downloads),
     });
-    const results = await this.#runStages(needed, session, run.abort);
-    const unused = args.unused();
-    if (unused.length > 0) progress.warn(`One or more build-args [${unused.join(' ')}] were not consumed`);
+    const results = await this.#runStages(needed, session, parts.abort);
     this.#cache.touch(session.usedKeys);
-    return exportImage(results[needed.indexOf(target)]!, {
-      content,
-      images,
-      cache: this.#cache,
-      lease,
-      labels: request.labels,
-      names,
+    const stage = results[needed.indexOf(target)]!;
+    return {
+      platform,
+      stage,
       epoch: args.epoch(),
-    });
+      materials: session.materials.list(),
+      steps: [...session.usedKeys],
+      args,
+    };
   }
 
   /** All stages at once; each waits for those it needs. The first failure ends the others before it is reported. */
@@ -167,6 +189,23 @@ export class Builder {
     this.#digests.set(folder, digests);
     return digests;
   }
+}
+
+interface Built extends BuiltPlatform {
+  readonly args: BuildArgs;
+}
+
+/** Arguments that no platform's stages declared. */
+function unusedArgs(all: readonly BuildArgs[]): string[] {
+  const [first, ...rest] = all.map((args) => args.unused());
+  return (first ?? []).filter((name) => rest.every((unused) => unused.includes(name)));
+}
+
+interface Parts extends Run {
+  readonly request: BuildRequest;
+  readonly dockerfile: Dockerfile;
+  readonly progress: Progress;
+  readonly digests: FileDigests | undefined;
 }
 
 interface Run {

@@ -6,13 +6,4 @@ export { BuildStepError } from './build-error.ts';
 export { applyConfigInstruction, type ApplyOptions } from './config/apply-config.ts';
 export type { CacheInputs, CacheRecord } from './cache/cache-record.ts';
 export type { PruneOptions } from './cache/prune-cache.ts';
-export type {
-  BaseRequest,
-  BuildEvent,
-  BuildLease,
-  BuildRequest,
-  BuilderDependencies,
-  Credentials,
-  NetworkMode,
-  StepExecutor,
-} from './types.ts';
+export type * from './types.ts';

@@ -8,36 +8,56 @@ export function isNumbered(instruction: Instruction): boolean {
   return NUMBERED.includes(instruction.kind);
 }
 
-/** Numbers the steps of all stages that are built, in the file's order, and reports them. */
+/** Numbers the steps of a build and reports them. */
 export class Progress {
-  readonly #onEvent: (event: BuildEvent) => void;
-  readonly #numbers = new Map<Instruction, number>();
-  #total = 0;
+  readonly onEvent: (event: BuildEvent) => void;
+  total = 0;
 
-  constructor(stages: readonly Stage[], onEvent: (event: BuildEvent) => void) {
-    this.#onEvent = onEvent;
+  constructor(onEvent: (event: BuildEvent) => void) {
+    this.onEvent = onEvent;
+  }
+
+  /** Numbers for the steps of all stages that are built for one platform, in the file's order. */
+  reserve(stages: readonly Stage[], platform?: string): PlatformProgress {
+    const numbers = new Map<Instruction, number>();
     for (const stage of stages)
       for (const instruction of [stage.from, ...stage.instructions])
-        if (isNumbered(instruction)) this.#numbers.set(instruction, ++this.#total);
+        if (isNumbered(instruction)) numbers.set(instruction, ++this.total);
+    return new PlatformProgress(this, numbers, platform);
+  }
+
+  warn(message: string, line?: number): void {
+    this.onEvent({ kind: 'warning', message, ...(line === undefined ? {} : { line }) });
+  }
+}
+
+/** The steps of one platform. */
+export class PlatformProgress {
+  readonly #build: Progress;
+  readonly #numbers: ReadonlyMap<Instruction, number>;
+  readonly #platform: string | undefined;
+
+  constructor(build: Progress, numbers: ReadonlyMap<Instruction, number>, platform: string | undefined) {
+    this.#build = build;
+    this.#numbers = numbers;
+    this.#platform = platform;
   }
 
   /** ONBUILD triggers get numbers at the end: they are not known before. */
   begin(stage: Stage, instruction: Instruction): StepProgress {
-    const step = this.#numbers.get(instruction) ?? ++this.#total;
+    const build = this.#build;
+    const step = this.#numbers.get(instruction) ?? ++build.total;
     const name = instruction.original;
-    return new StepProgress(step, this.#onEvent, (status, durationMs) => ({
+    return new StepProgress(step, build.onEvent, (status, durationMs) => ({
       kind: 'step',
       step,
-      total: this.#total,
+      total: build.total,
       stage: stage.name ?? `stage-${stage.index}`,
       name,
       status,
       ...(durationMs === undefined ? {} : { durationMs }),
+      ...(this.#platform === undefined ? {} : { platform: this.#platform }),
     }));
-  }
-
-  warn(message: string, line?: number): void {
-    this.#onEvent({ kind: 'warning', message, ...(line === undefined ? {} : { line }) });
   }
 }
 

@@ -2,15 +2,24 @@ import { hash } from 'node:crypto';
 import { IgnoreMatcher, type Dockerfile, type Stage } from '../dockerfile/index.ts';
 import type { Log } from '../base/index.ts';
 import type { Image } from '../image/index.ts';
-import { formatPlatform, parsePlatform, parseReference, type ChainID, type Platform } from '../oci/index.ts';
+import {
+  familiarRepository,
+  formatPlatform,
+  parsePlatform,
+  parseReference,
+  withDefaultTag,
+  type ChainID,
+  type Platform,
+} from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { BuildCache } from './cache/build-cache.ts';
 import type { BuildContext } from './context/build-context.ts';
 import { digestUnits, type UnitsDigest } from './copy/digest-units.ts';
 import { selectUnits, type CopyUnit } from './copy/select.ts';
+import { Materials } from './materials.ts';
 import type { BuildArgs } from './plan/build-args.ts';
 import type { Source, StageGraph } from './plan/stage-graph.ts';
-import type { Progress, StepProgress } from './progress.ts';
+import type { PlatformProgress, StepProgress } from './progress.ts';
 import type { CacheMounts } from './run/cache-mounts.ts';
 import { temporaryKey, type Scratch } from './scratch.ts';
 import type { Solver } from './solver.ts';
@@ -39,7 +48,9 @@ export interface SessionOptions {
   readonly args: BuildArgs;
   readonly graph: StageGraph;
   readonly platform: Platform;
-  readonly progress: Progress;
+  /** The platform, when the user asked for it. */
+  readonly requestedPlatform: Platform | undefined;
+  readonly progress: PlatformProgress;
   readonly lease: BuildLease;
   readonly signal: AbortSignal;
   readonly solver: Solver;
@@ -60,6 +71,8 @@ export class BuildSession implements AsyncDisposable {
   readonly #bases = new Map<string, Promise<Image>>();
   readonly #trees = new Map<string, Promise<FileTree>>();
   readonly #closers: (() => Promise<void>)[] = [];
+  /** Images, repositories and files from elsewhere that this build used. */
+  readonly materials = new Materials();
   /** Cache records this build used. */
   readonly usedKeys = new Set<string>();
 
@@ -88,7 +101,7 @@ export class BuildSession implements AsyncDisposable {
 
   /** A base image, held by the build's lease. Asked for once. */
   base(reference: string, platform: string | undefined, step?: StepProgress): Promise<Image> {
-    const wanted = platform === undefined ? this.o.request.platform : parsePlatform(platform);
+    const wanted = platform === undefined ? this.o.requestedPlatform : parsePlatform(platform);
     const key = `${reference} ${wanted ? formatPlatform(wanted) : ''}`;
     let image = this.#bases.get(key);
     if (!image) {
@@ -176,6 +189,11 @@ export class BuildSession implements AsyncDisposable {
       ...(platform ? { platform } : {}),
       ...(credentials ? { credentials } : {}),
     });
+    this.materials.add({
+      kind: 'image',
+      uri: packageUrl(reference, image.config),
+      digest: { sha256: image.manifest.digest.replace(/^sha256:/, '') },
+    });
     await lease.addDigest(image.id);
     await lease.addDigest(image.manifest.digest);
     for (const layer of image.layers) await lease.addDigest(layer.blob.digest);
@@ -211,4 +229,16 @@ function credentialsFor(reference: string, all: Readonly<Record<string, Credenti
   const { domain } = parseReference(reference);
   const names = [domain, `https://${domain}`, `http://${domain}`, ...(domain === 'docker.io' ? HUB : [])];
   return names.map((name) => all[name]).find((found) => found !== undefined);
+}
+
+/** As BuildKit names images in provenance. */
+function packageUrl(reference: string, platform: Platform): string {
+  const { domain, path, tag, digest } = withDefaultTag(parseReference(reference));
+  const name = familiarRepository({ domain, path });
+  const version = tag === undefined ? '' : `@${tag}`;
+  const qualifiers = [
+    ...(digest === undefined ? [] : [`digest=${digest}`]),
+    `platform=${encodeURIComponent(formatPlatform(platform))}`,
+  ];
+  return `pkg:docker/${name}${version}?${qualifiers.join('&')}`;
 }

@@ -1,61 +1,15 @@
-import type { Readable } from 'node:stream';
 import type { Log } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
+import type { RegistryClient } from '../distribution/index.ts';
 import type { Image, ImageStore, LayerBlobs, Unpacker } from '../image/index.ts';
 import type { MetadataStore } from '../metadata/index.ts';
 import type { Digest, Platform } from '../oci/index.ts';
 import type { ContainerMount, ProcessSpec, RootfsMounter } from '../runtime/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
+import type { Credentials, StepLimits, Ulimit } from './request.ts';
 
-export interface Credentials {
-  readonly username?: string;
-  readonly password?: string;
-  readonly identitytoken?: string;
-  readonly registrytoken?: string;
-}
-
-/** What a build reports; the classic endpoint renders it as text, lading's client as live progress. */
-export type BuildEvent =
-  | {
-      readonly kind: 'step';
-      readonly step: number;
-      readonly total: number;
-      readonly stage: string;
-      readonly name: string;
-      readonly status: 'started' | 'cached' | 'done' | 'failed';
-      readonly durationMs?: number;
-    }
-  | { readonly kind: 'output'; readonly step: number; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | {
-      readonly kind: 'progress';
-      readonly step: number;
-      readonly id: string;
-      readonly status: string;
-      readonly current?: number;
-      readonly total?: number;
-    }
-  | { readonly kind: 'warning'; readonly message: string; readonly line?: number }
-  | { readonly kind: 'result'; readonly imageId: string; readonly tags: readonly string[] };
-
-export interface BuildRequest {
-  /** A folder on this machine read in place, or a tar stream (any compression). */
-  readonly context:
-    | { readonly kind: 'directory'; readonly path: string }
-    | { readonly kind: 'tar'; readonly stream: Readable };
-  /** Path inside the context; default "Dockerfile". For a local client it may be outside: then `dockerfileText` is given. */
-  readonly dockerfile: string;
-  readonly dockerfileText?: string;
-  readonly tags: readonly string[];
-  readonly buildArgs: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly target?: string;
-  readonly noCache: boolean;
-  readonly pull: boolean;
-  readonly platform?: Platform;
-  readonly networkMode?: string;
-  readonly extraHosts?: readonly string[];
-  readonly credentials?: Readonly<Record<string, Credentials>>;
-}
+export type * from './request.ts';
+export type * from './events.ts';
 
 export type NetworkMode = 'default' | 'none' | 'host';
 
@@ -72,6 +26,12 @@ export interface StepExecutor {
       readonly hostname: string;
       /** "host:address" */
       readonly extraHosts: string[];
+      readonly limits?: StepLimits;
+      readonly ulimits?: readonly Ulimit[];
+      readonly shmSizeBytes?: number;
+      readonly cgroupParent?: string;
+      /** All capabilities and devices, no seccomp: `--security=insecure`. */
+      readonly privileged?: boolean;
     },
     io: {
       readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
@@ -106,6 +66,8 @@ export interface BuilderDependencies {
   readonly layerBlobs: LayerBlobs;
   readonly unpacker: Unpacker;
   readonly metadata: MetadataStore;
+  /** For caches, outputs and attestations that live in registries. */
+  readonly registries: RegistryClient;
   readonly executor: StepExecutor;
   readonly mounter: RootfsMounter;
   /** The builder's own folder: mount points, unpacked contexts, cache mounts. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mirrorOfHost, parseSuite } from './base-image/suite.ts';
-import { tarOfFile } from './build-context.ts';
+import { tarOfFile } from './build/context.ts';
 import { COMMANDS, findCommand } from './commands.ts';
 import { parseCopyPath } from './copy/copy-path.ts';
 import { displayablePorts } from './displayable-ports.ts';

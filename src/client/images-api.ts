@@ -1,8 +1,9 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pathOf, type Caller } from './caller.ts';
 import type { Query } from './query.ts';
 import type {
   BuildEvent,
+  BuildSettings,
   Credentials,
   DeletedImage,
   Filters,
@@ -14,13 +15,15 @@ import type {
 
 export const BUILD_EVENTS_TYPE = 'application/vnd.lading.build-events+json';
 
-/** Where a build's files come from: a folder the daemon reads in place, or a tar sent along. */
+const BUILD_REQUEST_TYPE = 'application/vnd.lading.build-request';
+
+/** Where a build's files come from: a folder the daemon reads in place, a tar sent along, or a Git address it fetches. */
 export type BuildContext =
-  | { readonly kind: 'directory'; readonly path: string; readonly dockerfileText?: string | undefined }
-  | { readonly kind: 'tar'; readonly tar: Readable };
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'tar'; readonly tar: Readable }
+  | { readonly kind: 'git'; readonly address: string };
 
 export interface BuildOptions {
-  readonly query: Query;
   /** Per registry. */
   readonly credentials?: Readonly<Record<string, Credentials>>;
   readonly signal?: AbortSignal;
@@ -106,29 +109,12 @@ export class ImagesApi {
     return this.#caller.json('GET', `/distribution/${pathOf(ref)}/json`, { headers: registryAuth(credentials) });
   }
 
-  /**
-   * Builds, telling what happens as it happens. The last event is `result` or `error`.
-   * A folder is named by the query `lading-context`; a Dockerfile from outside it travels as the body.
-   */
-  build(context: BuildContext, options: BuildOptions): AsyncGenerator<BuildEvent> {
-    const headers: Record<string, string> = { Accept: BUILD_EVENTS_TYPE };
-    if (options.credentials !== undefined) headers['X-Registry-Config'] = encodeJson(options.credentials);
-    const signal = options.signal ? { signal: options.signal } : {};
-    if (context.kind === 'tar')
-      return this.#caller.ndjson('POST', '/build', {
-        query: options.query,
-        headers: { ...headers, 'Content-Type': 'application/x-tar' },
-        stream: context.tar,
-        ...signal,
-      });
-    const query = { ...options.query, 'lading-context': context.path };
-    if (context.dockerfileText === undefined)
-      return this.#caller.ndjson('POST', '/build', { query, headers, ...signal });
+  /** Builds, telling what happens as it happens. The last event is `result` or `error`. */
+  build(context: BuildContext, settings: BuildSettings, options: BuildOptions = {}): AsyncGenerator<BuildEvent> {
     return this.#caller.ndjson('POST', '/build', {
-      query,
-      headers: { ...headers, 'Content-Type': 'text/x-dockerfile' },
-      text: context.dockerfileText,
-      ...signal,
+      headers: { Accept: BUILD_EVENTS_TYPE, 'Content-Type': BUILD_REQUEST_TYPE },
+      ...buildBody(context, settings, options.credentials),
+      ...(options.signal ? { signal: options.signal } : {}),
     });
   }
 
@@ -144,4 +130,26 @@ function registryAuth(credentials: Credentials | undefined): Record<string, stri
 /** Base64url of JSON, as Docker sends credentials. */
 function encodeJson(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+/** Length, settings as JSON, then the tar if there is one. */
+function buildBody(
+  context: BuildContext,
+  { secrets = {}, ...settings }: BuildSettings,
+  credentials: BuildOptions['credentials'],
+): { bytes: Buffer } | { stream: Readable } {
+  const { tar, ...source } = { tar: undefined, ...context };
+  const texts = Object.entries(secrets).map(([id, bytes]) => [id, Buffer.from(bytes).toString('base64')]);
+  const document = Buffer.from(
+    JSON.stringify({ ...settings, context: source, secrets: Object.fromEntries(texts), credentials }),
+  );
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(document.length);
+  const head = Buffer.concat([length, document]);
+  return tar === undefined ? { bytes: head } : { stream: Readable.from(joined(head, tar)) };
+}
+
+async function* joined(head: Buffer, tar: Readable): AsyncGenerator<Buffer> {
+  yield head;
+  yield* tar as AsyncIterable<Buffer>;
 }

@@ -13,8 +13,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Sent as it is, like `stream`. */
-  readonly text?: string;
+  /** Sent as they are, like `stream`. */
+  readonly bytes?: Buffer;
   /** Sent as it is; the content type is in `headers`. */
   readonly stream?: Readable;
   readonly signal?: AbortSignal;
@@ -88,7 +88,7 @@ export class Transport {
   #request(path: string, options: CallOptions) {
     const { endpoint } = this;
     const json = options.body === undefined ? undefined : JSON.stringify(options.body);
-    const body = options.text ?? json;
+    const body = options.bytes ?? (json === undefined ? undefined : Buffer.from(json));
     return {
       path: `${path.startsWith('/_') ? '' : this.#prefix}${path}${formatQuery(options.query)}`,
       headers: {
@@ -97,7 +97,7 @@ export class Transport {
         ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...options.headers,
       },
-      body: body === undefined ? undefined : Buffer.from(body),
+      body,
       stream: options.stream,
       signal: options.signal,
     };

@@ -1,3 +1,4 @@
+import type { EngineBuildEvent, EngineBuildSettings } from '../api/index.ts';
 import type { ContainerConfig, HostConfig } from './container-config.ts';
 
 /** Docker's wire types, as far as lading's command line reads them. */
@@ -168,26 +169,13 @@ export interface Credentials {
 
 /** `application/vnd.lading.build-events+json`: the daemon's live account of a build, one JSON object a line. */
 export type BuildEvent =
-  | {
-      readonly kind: 'step';
-      readonly step: number;
-      readonly total: number;
-      readonly stage: string;
-      readonly name: string;
-      readonly status: 'started' | 'cached' | 'done' | 'failed';
-      readonly durationMs?: number;
-    }
-  | { readonly kind: 'output'; readonly step: number; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | {
-      readonly kind: 'progress';
-      readonly step: number;
-      readonly id: string;
-      readonly status: string;
-      readonly current?: number;
-      readonly total?: number;
-    }
-  | { readonly kind: 'warning'; readonly message: string; readonly line?: number }
-  | { readonly kind: 'result'; readonly imageId: string; readonly tags: readonly string[] }
+  | EngineBuildEvent
   | { readonly kind: 'error'; readonly message: string; readonly code?: string; readonly hint?: string };
+
+/** What `POST /build` takes from lading's client; see `src/builder/request.ts`. Platforms as texts, secrets as bytes. */
+export interface BuildSettings extends Omit<EngineBuildSettings, 'platforms'> {
+  readonly platforms?: readonly string[];
+  readonly secrets?: Readonly<Record<string, Uint8Array>>;
+}
 
 export type Filters = Readonly<Record<string, readonly string[]>>;

@@ -1,6 +1,6 @@
 import type { Builder } from '../builder/index.ts';
 import type { EventBus } from './events.ts';
-import type { BuildEngine, BuildEvent, BuildRequest, Filters } from './types.ts';
+import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, Filters } from './types.ts';
 
 /** Use cases of builds. What a failed build stored is collected; its good steps stay cached. */
 export class LocalBuilder implements BuildEngine {
@@ -17,12 +17,12 @@ export class LocalBuilder implements BuildEngine {
   async build(
     request: BuildRequest,
     options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
-  ): Promise<string> {
+  ): Promise<BuildResult> {
     try {
-      const image = await this.#builder.build(request, options);
-      for (const name of request.tags) this.#events.publish('image', 'tag', image.id, { name });
-      options.onEvent({ kind: 'result', imageId: image.id, tags: request.tags });
-      return image.id;
+      const result = await this.#builder.build(request, options);
+      if (result.imageId !== undefined)
+        for (const name of result.tags) this.#events.publish('image', 'tag', result.imageId, { name });
+      return result;
     } catch (error) {
       await this.#collect().catch(() => 0);
       throw error;

@@ -153,6 +153,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     layerBlobs,
     unpacker,
     metadata,
+    registries: client,
     executor: new RuntimeStepExecutor({ runtime, mounter, networks, runRoot: stepsRoot, cgroupParent, log }),
     mounter,
     scratchDir: buildRoot,

@@ -1,9 +1,16 @@
 import type { Readable } from 'node:stream';
-import type { BuildEvent, BuildRequest, Credentials } from '../builder/index.ts';
+import type { BuildEvent, BuildRequest, BuildResult, Credentials } from '../builder/index.ts';
 import type { Healthcheck, Platform, RunConfig } from '../oci/index.ts';
 import type { Attachment, LogLine, LogQuery } from '../runtime/index.ts';
 
-export type { BuildEvent, BuildRequest, Credentials } from '../builder/index.ts';
+export type {
+  BuildEvent,
+  BuildRequest,
+  BuildResult,
+  BuildSettings,
+  ContextSource,
+  Credentials,
+} from '../builder/index.ts';
 
 /**
  * Containers are configured, stored and inspected in Docker's own vocabulary (Engine API `ContainerConfig`, `HostConfig`):
@@ -434,11 +441,11 @@ export interface VolumeEngine {
 }
 
 export interface BuildEngine {
-  /** Returns the image ID. A failing step throws LadingError whose message names it and its exit code. */
+  /** A failing step throws LadingError whose message names it and its exit code. The `result` event is the caller's to make. */
   build(
     request: BuildRequest,
     options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
-  ): Promise<string>;
+  ): Promise<BuildResult>;
   prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }>;
 }
 

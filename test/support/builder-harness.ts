@@ -3,8 +3,15 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync, wri
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SILENT_LOG } from '../../src/base/index.ts';
-import { Builder, type BuildEvent, type BuildRequest, type StepExecutor } from '../../src/builder/index.ts';
+import {
+  Builder,
+  type BuildEvent,
+  type BuildRequest,
+  type BuildResult,
+  type StepExecutor,
+} from '../../src/builder/index.ts';
 import { LocalContentStore } from '../../src/content/index.ts';
+import { RegistryClient } from '../../src/distribution/index.ts';
 import { LeaseSet } from '../../src/gc/index.ts';
 import { ImageStore, LayerBlobs, Unpacker, type Image } from '../../src/image/index.ts';
 import { openMetadata } from '../../src/metadata/index.ts';
@@ -12,7 +19,7 @@ import { cgroupLayout, openRuntime, type ContainerRuntime } from '../../src/runt
 import { OverlaySnapshotter, overlayMounter } from '../../src/snapshot/index.ts';
 import { makeBusyboxRoot } from './busybox.ts';
 
-const CGROUP = 'lading-builder-test';
+const CGROUP = `lading-builder-test-${process.pid}`;
 
 /** Runs steps with the real runtime, without a network of their own. */
 class HarnessExecutor implements StepExecutor {
@@ -109,6 +116,7 @@ export class BuilderHarness {
       layerBlobs: new LayerBlobs(content, metadata),
       unpacker: new Unpacker(content, snapshotter),
       metadata,
+      registries: new RegistryClient({ log: SILENT_LOG }),
       executor,
       mounter: overlayMounter,
       scratchDir: join(dir, 'build'),
@@ -135,9 +143,9 @@ export class BuilderHarness {
   async build(
     request: Partial<BuildRequest>,
     options: { signal?: AbortSignal; onEvent?: (event: BuildEvent) => void } = {},
-  ): Promise<{ image: Image; events: BuildEvent[]; output: string; statuses: string[] }> {
+  ): Promise<{ image: Image; events: BuildEvent[]; output: string; statuses: string[]; result: BuildResult }> {
     const events: BuildEvent[] = [];
-    const record = await this.builder.build(
+    const result = await this.builder.build(
       {
         context: { kind: 'directory', path: this.dir },
         dockerfile: 'Dockerfile',
@@ -160,7 +168,8 @@ export class BuilderHarness {
     const statuses = events.flatMap((event) =>
       event.kind === 'step' && event.status !== 'started' ? [`${event.name.split(' ')[0]} ${event.status}`] : [],
     );
-    return { image: await this.images.open(record), events, output, statuses };
+    const { record } = this.images.resolve(result.imageId ?? '');
+    return { image: await this.images.open(record), events, output, statuses, result };
   }
 
   /** A context folder with these files. */

@@ -59,7 +59,8 @@ function call(
       });
     });
     message.on('error', reject);
-    message.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+    const asIs = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+    message.end(asIs ? body : JSON.stringify(body));
   });
 }
 

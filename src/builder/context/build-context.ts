@@ -30,7 +30,7 @@ export async function openContext(
   try {
     whole = new FileTree(root);
     const dockerfile = readDockerfile(whole, request);
-    const ignore = readIgnore(whole, dockerfile.path);
+    const ignore = readIgnore(whole, dockerfile.path, request.ignoreText);
     const tree = ignore ? new FileTree(root, ignore) : whole;
     if (tree !== whole) whole[Symbol.dispose]();
     return {
@@ -55,6 +55,11 @@ async function contextFolder(
   options: { signal?: AbortSignal },
 ): Promise<{ root: string; release: () => Promise<void> }> {
   if (context.kind === 'directory') return { root: localFolder(context.path), release: async () => undefined };
+  if (context.kind === 'git')
+    throw new LadingError(
+      'not_implemented',
+      `build from "${context.address.slice(0, 300)}": Git contexts are not supported`,
+    );
   const folder = await scratch.folder('contexts');
   try {
     // A step may see it as a bind mount; the folders above keep others out.
@@ -92,8 +97,8 @@ function readDockerfile(tree: FileTree, request: BuildRequest): { filename: stri
 }
 
 /** `<Dockerfile>.dockerignore` wins over `.dockerignore`. */
-function readIgnore(tree: FileTree, dockerfile: string): IgnoreMatcher | undefined {
-  const text = readText(tree, `${dockerfile}.dockerignore`) ?? readText(tree, '.dockerignore');
+function readIgnore(tree: FileTree, dockerfile: string, own: string | undefined): IgnoreMatcher | undefined {
+  const text = own ?? readText(tree, `${dockerfile}.dockerignore`) ?? readText(tree, '.dockerignore');
   return text === undefined || text.trim() === '' ? undefined : IgnoreMatcher.parse(text);
 }
 

@@ -2,13 +2,12 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { autoDecompress, readTar } from '../../archive/index.ts';
 import { LadingError, isLadingError } from '../../errors/index.ts';
+import { isGitAddress } from '../../oci/index.ts';
 import type { FileTree } from '../tree/file-tree.ts';
-
-const GIT = /^(?:git:\/\/|ssh:\/\/|git@|github\.com\/)|^https?:\/\/[^?#]*\.git(?:[?#]|$)/;
 
 /** Whether an ADD source is an address. @throws not_implemented for a repository */
 export function isRemote(source: string): boolean {
-  if (GIT.test(source))
+  if (isGitAddress(source))
     throw new LadingError('not_implemented', `ADD "${source.slice(0, 300)}": Git repositories are not supported`, {
       hint: 'clone it into the build context and COPY it',
     });

@@ -1,13 +1,12 @@
-import { isAbsolute } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
+import { isGitAddress } from '../../../oci/index.ts';
 import type { BuildRequest } from '../../../engine/index.ts';
 import { LadingError } from '../../../errors/index.ts';
-import { readBody } from '../../http/body.ts';
 import type { Call } from '../../http/call.ts';
 import { flag, jsonTexts, platform, text } from '../../http/query.ts';
 import { registryConfig } from '../../http/registry-auth.ts';
 import { fetchRemote } from '../../http/remote.ts';
-import { requireTrustedPeer } from '../../http/peer.ts';
+import { BUILD_REQUEST, parseBuildRequest } from './build-settings.ts';
 
 const MAX_DOCKERFILE = 4 * 1024 * 1024;
 
@@ -23,29 +22,9 @@ function checkDockerfileSize(size: number): void {
     throw new LadingError('invalid_argument', `Dockerfile too large: more than ${MAX_DOCKERFILE} bytes`);
 }
 
-/** lading's own client: the folder is read in place, the Dockerfile may come along as text. */
-async function localSource(call: Call, path: string): Promise<Source> {
-  requireTrustedPeer(call);
-  if (!isAbsolute(path) || path.includes('\0'))
-    throw new LadingError(
-      'invalid_argument',
-      `invalid build context: "${path.slice(0, 300)}": an absolute path is wanted`,
-    );
-  const context = { kind: 'directory', path } as const;
-  if (!/^text\/x-dockerfile\b/.test(call.request.headers['content-type'] ?? '')) return { context };
-  return { context, dockerfileText: (await readBody(call, MAX_DOCKERFILE)).toString('utf8') };
-}
-
 /** Plain text at the address is a Dockerfile, anything else a context archive. */
 async function remoteSource(address: string, signal: AbortSignal): Promise<Source> {
-  if (/^git(@|:\/\/)|\.git($|#)|^github\.com\//.test(address))
-    throw new LadingError(
-      'not_implemented',
-      `cannot build from "${address.slice(0, 300)}": Git contexts are not supported`,
-      {
-        hint: 'clone the repository and build the folder',
-      },
-    );
+  if (isGitAddress(address)) return { context: { kind: 'git', address } };
   const { body, contentType } = await fetchRemote(address, signal);
   if (!contentType.startsWith('text/plain')) return { context: { kind: 'tar', stream: body } };
   const chunks: Buffer[] = [];
@@ -58,8 +37,6 @@ async function remoteSource(address: string, signal: AbortSignal): Promise<Sourc
 }
 
 function source(call: Call): Promise<Source> | Source {
-  const local = text(call.query, 'lading-context');
-  if (local !== undefined) return localSource(call, local);
   const remote = text(call.query, 'remote');
   if (remote !== undefined && remote !== 'client-session') return remoteSource(remote, call.signal);
   return { context: { kind: 'tar', stream: call.request.pipe(new PassThrough()) } };
@@ -73,6 +50,7 @@ function optionalTexts(query: URLSearchParams): { target?: string; networkMode?:
 /** Query, headers and body of POST /build. @throws invalid_argument, permission_denied, not_implemented */
 export async function parseBuild(call: Call): Promise<BuildRequest> {
   const { query, request } = call;
+  if (request.headers['content-type'] === BUILD_REQUEST) return parseBuildRequest(call);
   if (text(query, 'version') === '2')
     throw new LadingError('not_implemented', 'BuildKit builds (version=2) are not supported by this endpoint', {
       hint: 'set DOCKER_BUILDKIT=0, or build with lading',
@@ -88,7 +66,7 @@ export async function parseBuild(call: Call): Promise<BuildRequest> {
     extraHosts: query.getAll('extrahosts').flatMap((hosts) => hosts.split(',')),
     credentials: registryConfig(request.headers),
     ...optionalTexts(query),
-    ...(wanted === undefined ? {} : { platform: wanted }),
+    ...(wanted === undefined ? {} : { platforms: [wanted] }),
     ...(await source(call)),
   };
 }

@@ -16,21 +16,13 @@ export const build: Handler = async (call) => {
   await (wantsEvents ? sendBuildEvents(call, request) : sendClassic(call, request));
 };
 
-/** Builds; the result event is always last, whether or not the engine reports one itself. */
+/** Builds; the result event is the last one. */
 async function runBuild(
   { engine, signal }: Call,
   request: BuildRequest,
   onEvent: (event: BuildEvent) => void,
 ): Promise<Extract<BuildEvent, { kind: 'result' }>> {
-  let tags = request.tags;
-  const imageId = await engine.builder.build(request, {
-    onEvent: (event) => {
-      if (event.kind === 'result') tags = event.tags;
-      else onEvent(event);
-    },
-    signal,
-  });
-  return { kind: 'result', imageId, tags };
+  return { kind: 'result', ...(await engine.builder.build(request, { onEvent, signal })) };
 }
 
 async function sendClassic(call: Call, request: BuildRequest): Promise<void> {
@@ -40,7 +32,7 @@ async function sendClassic(call: Call, request: BuildRequest): Promise<void> {
   const send = (event: BuildEvent): void => output.render(event).forEach((line) => stream.progress(line));
   await stream.run(async () => {
     const result = await runBuild(call, request, quiet ? () => undefined : send);
-    if (quiet) stream.write({ stream: `${result.imageId}\n` });
+    if (quiet) stream.write({ stream: `${result.imageId ?? ''}\n` });
     else send(result);
   });
 }

@@ -21,11 +21,9 @@ export class ClassicOutput {
       case 'warning':
         return [{ stream: `[Warning] ${event.message}${event.line === undefined ? '' : ` (line ${event.line})`}\n` }];
       case 'result':
-        return [
-          { aux: { ID: event.imageId } },
-          { stream: `Successfully built ${shortId(event.imageId)}\n` },
-          ...event.tags.map((tag) => ({ stream: `Successfully tagged ${tag}\n` })),
-        ];
+        return [...imageLines(event.imageId), ...event.tags.map((tag) => ({ stream: `Successfully tagged ${tag}\n` }))];
+      default:
+        return [];
     }
   }
 
@@ -36,6 +34,10 @@ export class ClassicOutput {
     if (status === 'cached') lines.push({ stream: ' ---> Using cache\n' });
     return lines;
   }
+}
+
+function imageLines(id: string | undefined): ProgressMessage[] {
+  return id === undefined ? [] : [{ aux: { ID: id } }, { stream: `Successfully built ${shortId(id)}\n` }];
 }
 
 function progressDetail({ current, total }: Extract<BuildEvent, { kind: 'progress' }>) {

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import type { BuildEvent } from '../../../client/index.ts';
 import { LadingError, isLadingError } from '../../../errors/index.ts';
-import { formatReference, parseReference, withDefaultTag } from '../../../oci/index.ts';
-import { resolveContext, type ResolvedContext } from '../../build-context.ts';
+import { resolveContext, type ResolvedContext } from '../../build/context.ts';
+import { BUILD_FLAGS } from '../../build/flags.ts';
+import { settingsOf } from '../../build/settings.ts';
 import type { Command, Context, Invocation } from '../../command.ts';
-import { keyValues } from '../../container-options/values.ts';
 import { allCredentials } from '../../credentials.ts';
-import { bool, list, text, type FlagValues } from '../../flags.ts';
+import type { FlagValues } from '../../flags.ts';
 import type { BuildDisplay } from '../../progress/build-display.ts';
 import { EXIT_FAILURE, ExitError, UsageError } from '../../usage-error.ts';
 
@@ -16,24 +16,7 @@ export const command: Command = {
   name: 'build',
   summary: 'Build an image from a Dockerfile',
   usage: '[OPTIONS] PATH | URL | -',
-  flags: [
-    list('add-host', '', 'Add a custom host-to-IP mapping (format: "host:ip")'),
-    list('build-arg', '', 'Set build-time variables'),
-    text('file', 'f', 'Name of the Dockerfile (default: "PATH/Dockerfile")'),
-    text('iidfile', '', 'Write the image ID to a file'),
-    list('label', '', 'Set metadata for an image'),
-    text('network', '', 'Set the networking mode for the "RUN" instructions during build (default "default")'),
-    bool('no-cache', '', 'Do not use cache when building the image'),
-    text('platform', '', 'Set target platform for build'),
-    text('progress', '', 'Type of progress output ("auto", "plain", "tty", "quiet", "rawjson") (default "auto")'),
-    bool('pull', '', 'Always attempt to pull all referenced images'),
-    bool('quiet', 'q', 'Suppress the build output and print image ID on success'),
-    list('tag', 't', 'Image identifier (format: "[registry/]repository[:tag]")'),
-    text('target', '', 'Set the target build stage to build'),
-    { ...bool('load', '', ''), hidden: true },
-    { ...bool('rm', '', ''), hidden: true },
-    { ...bool('force-rm', '', ''), hidden: true },
-  ],
+  flags: BUILD_FLAGS,
   examples: [
     'lading build -t my/app:1 .',
     'lading build --target test --progress plain .',
@@ -45,8 +28,10 @@ export const command: Command = {
     const quiet = flags.bool('quiet') || flags.text('progress') === 'quiet';
     const result = await buildShowing(invocation, await displayFor(flags, context, quiet));
     const iidfile = flags.text('iidfile');
-    if (iidfile !== undefined) writeFileSync(iidfile, result.imageId);
-    if (quiet) context.stdout.write(`${result.imageId}\n`);
+    if (iidfile !== undefined) writeFileSync(iidfile, result.imageId ?? '');
+    const metadataFile = flags.text('metadata-file');
+    if (metadataFile !== undefined) writeFileSync(metadataFile, `${JSON.stringify(result.metadata, undefined, 2)}\n`);
+    if (quiet && result.imageId !== undefined) context.stdout.write(`${result.imageId}\n`);
   },
 };
 
@@ -86,14 +71,17 @@ async function buildWhereAllowed(invocation: Invocation, display: BuildDisplay):
 
 async function runBuild(
   { flags, context }: Invocation,
-  source: ResolvedContext,
+  { context: files, dockerfile = 'Dockerfile', dockerfileText, ignoreText }: ResolvedContext,
   display: BuildDisplay,
 ): Promise<Result> {
   const credentials = await allCredentials(context);
-  const events = context.client.images.build(source.context, {
-    query: buildQuery(flags, context, source),
-    ...(credentials === undefined ? {} : { credentials }),
-  });
+  const settings = {
+    ...settingsOf(flags, context.env),
+    dockerfile,
+    ...(dockerfileText === undefined ? {} : { dockerfileText }),
+    ...(ignoreText === undefined ? {} : { ignoreText }),
+  };
+  const events = context.client.images.build(files, settings, credentials === undefined ? {} : { credentials });
   for await (const event of events) {
     if (event.kind === 'error')
       throw new BuildFailure(`${event.message}${event.hint === undefined ? '' : `\nhint: ${event.hint}`}`);
@@ -101,38 +89,6 @@ async function runBuild(
     if (event.kind === 'result') return event;
   }
   throw new LadingError('internal', 'build: the daemon ended the connection without a result');
-}
-
-function buildQuery(
-  flags: FlagValues,
-  { env }: Context,
-  source: ResolvedContext,
-): Record<string, string | boolean | string[] | Record<string, string> | undefined> {
-  return {
-    t: flags.list('tag').map((tag) => formatReference(withDefaultTag(parseReference(tag)))),
-    dockerfile: source.dockerfile,
-    remote: source.remote,
-    buildargs: buildArgs(flags.list('build-arg'), env),
-    labels: keyValues(flags.list('label')),
-    target: flags.text('target'),
-    nocache: flags.bool('no-cache'),
-    pull: flags.bool('pull'),
-    platform: flags.text('platform'),
-    networkmode: flags.text('network'),
-    extrahosts: [...flags.list('add-host')],
-  };
-}
-
-/** "NAME" alone takes this process's value and is left out without one. */
-function buildArgs(words: readonly string[], env: Context['env']): Record<string, string> {
-  const given: Record<string, string> = {};
-  for (const word of words) {
-    const at = word.indexOf('=');
-    const name = at < 0 ? word : word.slice(0, at);
-    const value = at < 0 ? env[name] : word.slice(at + 1);
-    if (value !== undefined) given[name] = value;
-  }
-  return given;
 }
 
 async function displayFor(flags: FlagValues, context: Context, quiet: boolean): Promise<BuildDisplay> {

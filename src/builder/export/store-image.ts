@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
-import type { ContentStore } from '../content/index.ts';
-import { putConfig, putManifest, type ImageRecord, type ImageStore } from '../image/index.ts';
-import type { HistoryEntry, ImageConfig, Reference, RunConfig } from '../oci/index.ts';
-import type { BuildCache } from './cache/build-cache.ts';
-import type { StageHistory, StageResult } from './stage-result.ts';
-import type { BuildLease } from './types.ts';
+import type { ContentStore } from '../../content/index.ts';
+import { putConfig, putManifest, type ImageRecord, type ImageStore } from '../../image/index.ts';
+import type { HistoryEntry, ImageConfig, Reference, RunConfig } from '../../oci/index.ts';
+import type { BuildCache } from '../cache/build-cache.ts';
+import type { StageHistory, StageResult } from '../stage-result.ts';
+import type { BuildLease } from '../types.ts';
 
-export interface ExportOptions {
+export interface StoreOptions {
   readonly content: ContentStore;
   readonly images: ImageStore;
   readonly cache: BuildCache;
@@ -21,7 +21,7 @@ export interface ExportOptions {
  * Writes a stage's result as an image. Times come from the steps when they ran, not from now,
  * so that a build found wholly in the cache gives the same image.
  */
-export async function exportImage(result: StageResult, options: ExportOptions): Promise<ImageRecord> {
+export async function storeImage(result: StageResult, options: StoreOptions): Promise<ImageRecord> {
   const { content, images, lease, names } = options;
   const labelled = withLabels(result.config, options.labels);
   const history = datedHistory({ ...result, config: labelled }, options);
@@ -58,7 +58,7 @@ export async function exportImage(result: StageResult, options: ExportOptions): 
 }
 
 /** Entries without a layer get the time of the layer before them, or of the first one this build made. */
-function datedHistory(result: StageResult, { cache, epoch }: ExportOptions): HistoryEntry[] {
+function datedHistory(result: StageResult, { cache, epoch }: StoreOptions): HistoryEntry[] {
   let current = epoch ?? result.history.find(({ entry, inherited }) => !inherited && entry.created)?.entry.created;
   return result.history.map(({ entry, inherited }) => {
     if (inherited) return entry;

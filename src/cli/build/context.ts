@@ -2,16 +2,18 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import type { BuildContext } from '../client/index.ts';
-import { LadingError } from '../errors/index.ts';
-import type { Context } from './command.ts';
+import type { BuildContext } from '../../client/index.ts';
+import { LadingError, messageOf } from '../../errors/index.ts';
+import { isGitAddress } from '../../oci/index.ts';
+import type { Context } from '../command.ts';
 
 export interface ResolvedContext {
   readonly context: BuildContext;
-  /** Query "dockerfile": inside the context. */
-  readonly dockerfile: string | undefined;
-  /** Query "remote". */
-  readonly remote?: string;
+  /** Path inside the context. */
+  readonly dockerfile?: string | undefined;
+  /** A Dockerfile from elsewhere, and its own ignore file. */
+  readonly dockerfileText?: string | undefined;
+  readonly ignoreText?: string | undefined;
 }
 
 const BLOCK = 512;
@@ -25,15 +27,30 @@ export async function resolveContext(
   inPlace: boolean,
 ): Promise<ResolvedContext> {
   if (path === '-') return fromStdin(context, file);
-  if (/^(?:https?:\/\/|git@|git:\/\/|github\.com\/)/.test(path))
-    return { context: { kind: 'tar', tar: Readable.from([]) }, dockerfile: file, remote: path };
+  if (isGitAddress(path)) return { context: { kind: 'git', address: path }, dockerfile: file };
+  if (/^https?:\/\//.test(path)) return fromAddress(path, file);
   const folder = resolve(path);
   if (!existsSync(folder)) throw cannotPrepare(`path "${path}" not found`);
   if (!statSync(folder).isDirectory()) throw cannotPrepare(`path "${path}" is not a folder`);
-  const { dockerfile, text } = await dockerfileOf(context, folder, file);
-  if (inPlace) return { context: { kind: 'directory', path: folder, dockerfileText: text }, dockerfile };
-  if (text === undefined) return { context: { kind: 'tar', tar: tarOfFolder(folder) }, dockerfile };
-  throw cannotPrepare('a Dockerfile outside the context needs a daemon on this machine');
+  const source = await dockerfileOf(context, folder, file);
+  if (inPlace) return { context: { kind: 'directory', path: folder }, ...source };
+  return { context: { kind: 'tar', tar: tarOfFolder(folder) }, ...source };
+}
+
+/** Plain text at the address is a Dockerfile, anything else an archive. */
+async function fromAddress(address: string, file: string | undefined): Promise<ResolvedContext> {
+  const response = await fetch(address).catch((error: unknown) => {
+    throw cannotPrepare(`cannot fetch "${address}": ${messageOf(error)}`);
+  });
+  if (!response.ok || response.body === null)
+    throw cannotPrepare(`cannot fetch "${address}": status ${response.status}`);
+  if (!/^text\/plain\b/.test(response.headers.get('content-type') ?? ''))
+    return { context: { kind: 'tar', tar: Readable.fromWeb(response.body as never) }, dockerfile: file };
+  return { context: { kind: 'tar', tar: Readable.from([emptyTar()]) }, dockerfileText: await response.text() };
+}
+
+function emptyTar(): Buffer {
+  return Buffer.alloc(2 * BLOCK);
 }
 
 /** Docker looks for -f from the working directory; a file outside the context is sent as text. */
@@ -41,18 +58,23 @@ async function dockerfileOf(
   context: Context,
   folder: string,
   file: string | undefined,
-): Promise<{ dockerfile: string | undefined; text?: string }> {
-  if (file === '-') return { dockerfile: undefined, text: (await readStdin(context)).toString('utf8') };
+): Promise<Omit<ResolvedContext, 'context'>> {
+  if (file === '-') return { dockerfileText: (await readStdin(context)).toString('utf8') };
   const path = file === undefined ? resolve(folder, 'Dockerfile') : resolve(file);
   if (!existsSync(path))
     throw new LadingError(
       'invalid_argument',
       `failed to read dockerfile: open ${file ?? 'Dockerfile'}: no such file or directory`,
     );
-  if (file === undefined) return { dockerfile: undefined };
+  if (file === undefined) return {};
   const inside = relative(folder, path);
   if (!inside.startsWith('..') && !isAbsolute(inside)) return { dockerfile: inside };
-  return { dockerfile: basename(path), text: readFileSync(path, 'utf8') };
+  const ignore = `${path}.dockerignore`;
+  return {
+    dockerfile: basename(path),
+    dockerfileText: readFileSync(path, 'utf8'),
+    ignoreText: existsSync(ignore) ? readFileSync(ignore, 'utf8') : undefined,
+  };
 }
 
 /** stdin holds a tar (of any compression), or a Dockerfile alone. */

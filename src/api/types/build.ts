@@ -1,0 +1,2 @@
+/** lading's own build protocol is the engine's vocabulary as JSON. */
+export type { BuildEvent as EngineBuildEvent, BuildSettings as EngineBuildSettings } from '../../engine/index.ts';

@@ -165,7 +165,7 @@ test('LocalContentStore reads parts, and says not_found', async () => {
   await assert.rejects(store.read(digest, { maxBytes: 9 }), failsWith('invalid_argument', /10 bytes/));
   const missing = digestOf('missing');
   assert.equal(await store.info(missing), undefined);
-  for (const read of [store.open(missing), store.read(missing), store.pathOf(missing)])
+  for (const read of [() => store.open(missing), () => store.read(missing), () => store.pathOf(missing)])
     await assert.rejects(read, failsWith('not_found', /no such blob/));
   await assert.rejects(store.info('sha256:../../version' as Digest), failsWith('invalid_argument', /digest/));
 });

@@ -8,6 +8,7 @@ import { MEDIA, chainIdOf, type ChainID, type Digest } from '../oci/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
 import { cacheKeyOf, type BuildCache } from './cache/build-cache.ts';
 import type { BuiltLayer, CacheInputs, CacheRecord, StepInputs } from './cache/cache-record.ts';
+import { graftLayer, type LinkedOperation } from './link-layer.ts';
 import { temporaryKey } from './scratch.ts';
 import type { BuildLease } from './types.ts';
 
@@ -19,6 +20,8 @@ export interface LayerOperation {
   /** Besides kind and parent. */
   readonly inputs: StepInputs;
   readonly files?: CacheInputs['files'];
+  /** `--link`: made on nothing, so that it is the same on whatever lies below; see link-layer.ts. */
+  readonly link?: LinkedOperation;
   /** Changes the mounted or mountable snapshot. It must be unmounted when this returns. */
   make(snapshot: WritableSnapshot): Promise<void>;
 }
@@ -61,6 +64,14 @@ export class Solver {
   }
 
   async solve(operation: LayerOperation, options: SolveOptions): Promise<Solved> {
+    if (!operation.link) return this.#solve(operation, options);
+    const { link, ...plain } = operation;
+    const alone = await this.#solve(link.alone, options);
+    const layer = await graftLayer(alone.layer, operation.parent, link, { ...this.#d, lease: options.lease });
+    return layer === 'different' ? this.#solve(plain, options) : { ...alone, layer };
+  }
+
+  async #solve(operation: LayerOperation, options: SolveOptions): Promise<Solved> {
     const { kind, parent, inputs } = operation;
     const key = cacheKeyOf({ version: 1, kind, parent: parent ?? null, ...inputs });
     const found = options.noCache ? undefined : await this.#find(key, options.lease);

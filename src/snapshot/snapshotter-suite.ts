@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -189,6 +190,30 @@ export function testSnapshotter(name: string, makeDriver: () => SuiteDriver): vo
       assert.deepEqual(await all(), []);
       await snapshots.close();
       inside(await snapshots.prepare('one'), (root) => assert.deepEqual(readdirSync(root), []));
+    });
+
+    test('graft() shows a layer on another parent without copying it, and outlives its source', async () => {
+      await commitLayer('base', undefined, { a: 'base', b: 'base' });
+      await commitLayer('link', undefined, { a: 'link', c: 'link' });
+      await snapshots.graft('grafted', 'link', 'base');
+      await snapshots.graft('grafted', 'link', 'base');
+      const read = (root: string) => ['a', 'b', 'c'].map((path) => readFileSync(join(root, path), 'utf8'));
+      assert.deepEqual(inside(await snapshots.view('v', 'grafted'), read), ['link', 'base', 'link']);
+      assert.equal(await snapshots.upperDirOf('grafted'), await snapshots.upperDirOf('link'));
+      await commitLayer('above', 'grafted', { b: 'above', d: 'above' });
+      await snapshots.graft('twice', 'link', 'above');
+      assert.deepEqual(inside(await snapshots.view('w', 'twice'), read), ['link', 'above', 'link']);
+      await snapshots.remove('link');
+      assert.deepEqual(inside(await snapshots.mountOf('v'), read), ['link', 'base', 'link']);
+      await rejects(snapshots.graft('x', 'gone', 'base'), 'not_found');
+      await rejects(snapshots.graft('x', 'base', 'gone'), 'not_found');
+      await rejects(snapshots.graft('x', 'above', 'base'), 'conflict');
+      const folder = await snapshots.upperDirOf('grafted');
+      for (const name of ['v', 'w', 'twice', 'above', 'grafted']) {
+        assert.ok(existsSync(folder), `the folder is gone before ${name} is removed`);
+        await snapshots.remove(name);
+      }
+      assert.equal(existsSync(folder), false);
     });
 
     test('usage() counts allocated bytes and inodes of one snapshot, hard links once', async () => {

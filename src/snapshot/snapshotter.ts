@@ -49,6 +49,11 @@ export interface Snapshotter {
    * When `name` exists already, the active one is removed and `already_exists` is NOT thrown: both hold the same content by contract.
    */
   commit(name: string, key: string): Promise<void>;
+  /**
+   * Makes committed `name`: the same files as committed `source`, which has no parent, on top of `parent`. Nothing is copied.
+   * `source` must hold no deletions. When `name` exists already nothing is done. @throws not_found, conflict (not committed, or `source` has a parent)
+   */
+  graft(name: string, source: string, parent: string): Promise<void>;
   /** Idempotent. Files go to the trash folder at once and are deleted later. @throws conflict when it is the parent of another */
   remove(keyOrName: string): Promise<void>;
   stat(keyOrName: string): Promise<SnapshotInfo | undefined>;

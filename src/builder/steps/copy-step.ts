@@ -50,12 +50,13 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
   const mode = instruction.chmod === undefined ? undefined : parseMode(instruction.chmod);
   const local = selection.sources.length > 0 ? await session.digest(source, selection) : undefined;
   const loose = await looseFiles(context, instruction);
-  const { chown, chmod } = instruction;
+  const { chmod } = instruction;
+  const chown = instruction.link ? await numericOwner(context, instruction.chown) : instruction.chown;
   const unpack = instruction.kind === 'add' ? (instruction.unpack ?? null) : false;
-  return {
+  const operation = (below: ChainID | undefined): LayerOperation => ({
     kind: instruction.kind,
     text: instruction.original,
-    parent,
+    parent: below,
     inputs: {
       dest,
       files: local?.digest ?? null,
@@ -85,7 +86,20 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
         await mounted.release();
       }
     },
-  };
+  });
+  return instruction.link ? { ...operation(parent), link: { alone: operation(undefined), dest } } : operation(parent);
+}
+
+/** A layer made on nothing finds no /etc/passwd: names are looked up in the stage before. */
+async function numericOwner(
+  { session, parent }: CopyStepContext,
+  chown: string | undefined,
+): Promise<string | undefined> {
+  if (chown === undefined || /^\d*(?::\d*)?$/.test(chown)) return chown;
+  const { root } = await session.open({ kind: 'layers', chainId: parent });
+  using rootfs = new Rootfs(root);
+  const { uid, gid } = resolveOwner(rootfs, chown);
+  return `${uid}:${gid}`;
 }
 
 const ROOT = { uid: 0, gid: 0 };

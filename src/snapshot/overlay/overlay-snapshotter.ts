@@ -95,6 +95,10 @@ export class OverlaySnapshotter implements Snapshotter {
     });
   }
 
+  async graft(name: string, source: string, parent: string): Promise<void> {
+    this.#records.graft(name, source, parent);
+  }
+
   async remove(keyOrName: string): Promise<void> {
     await this.#locks.run(keyOrName, () => this.#remove(keyOrName));
   }
@@ -173,8 +177,8 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   async #remove(keyOrName: string): Promise<void> {
-    const record = this.#records.remove(keyOrName);
-    if (record) await this.#trash.discard(this.#folderOf(record));
+    const removed = this.#records.remove(keyOrName);
+    if (removed && !removed.folderIsShared) await this.#trash.discard(this.#folderOf(removed.record));
   }
 
   #mount(record: SnapshotRecord): Mount {
@@ -195,14 +199,15 @@ export class OverlaySnapshotter implements Snapshotter {
     return lowerDirs.length === 1 ? bind(only, true) : { type: 'overlay', source: 'overlay', readonly, lowerDirs };
   }
 
+  /** Overlay takes no folder twice. Of one that was grafted more than once the topmost says all: it deletes nothing. */
   #chain(name: string | undefined): string[] {
-    const folders = [];
+    const folders = new Set<string>();
     for (let next = name; next !== undefined;) {
       const record: SnapshotRecord = this.#records.get(next);
-      folders.push(this.#filesOf(record));
+      folders.add(this.#filesOf(record));
       next = record.parent;
     }
-    return folders;
+    return [...folders];
   }
 
   #folderOf(record: SnapshotRecord): string {

@@ -26,12 +26,15 @@ export class SnapshotRecords {
   /** One entry `parent/child` for every snapshot that has a parent. */
   readonly #children: Collection<true>;
   readonly #counters: Collection<number>;
+  /** Folder id → how many records share it, when more than one does. */
+  readonly #shared: Collection<number>;
 
   constructor(metadata: MetadataStore) {
     this.#metadata = metadata;
     this.#snapshots = metadata.collection('snapshots');
     this.#children = metadata.collection('snapshot-children');
     this.#counters = metadata.collection('snapshot-counters');
+    this.#shared = metadata.collection('snapshot-shared-folders');
   }
 
   find(name: string): SnapshotRecord | undefined {
@@ -82,16 +85,35 @@ export class SnapshotRecords {
     }, options);
   }
 
-  /** undefined when there is none. @throws conflict when it has children */
-  remove(name: string): SnapshotRecord | undefined {
+  /** One more committed record of `source`'s folder, unless `name` is taken. @throws not_found, conflict */
+  graft(name: string, source: string, parent: string): void {
+    this.#transaction(() => {
+      if (this.find(name)) return;
+      const record = this.get(source);
+      const state = record.kind !== 'committed' ? record.kind : record.parent !== undefined ? 'on a parent' : '';
+      if (state !== '') throw new LadingError('conflict', `graft snapshot "${source}": it is ${state}`);
+      this.#assertParent(name, parent);
+      this.#shared.put(String(record.id), (this.#shared.get(String(record.id)) ?? 1) + 1);
+      this.#put(name, { ...record, parent, createdAt: new Date().toISOString() });
+    });
+  }
+
+  /**
+   * undefined when there is none.
+   * @returns the record, and whether its folder is another's too
+   * @throws conflict when it has children
+   */
+  remove(name: string): { record: SnapshotRecord; folderIsShared: boolean } | undefined {
     return this.#transaction(() => {
       const record = this.find(name);
       if (!record) return undefined;
       const [child] = this.#childrenOf(name);
       if (child !== undefined)
         throw new LadingError('conflict', `remove snapshot "${name}": it is the parent of "${child}"`);
+      const folderIsShared = this.#shared.get(String(record.id)) !== undefined;
       this.#delete(name, record);
-      return record;
+      this.#letGoOfFolder(record.id);
+      return { record, folderIsShared };
     });
   }
 
@@ -101,6 +123,7 @@ export class SnapshotRecords {
       const record = this.find(name);
       if (!record) return [];
       this.#delete(name, record);
+      this.#letGoOfFolder(record.id);
       const above = this.#childrenOf(name).filter((child) => this.find(child)?.kind === 'committed');
       return [{ name, record }, ...above.flatMap((child) => this.forgetLost(child))];
     });
@@ -131,6 +154,13 @@ export class SnapshotRecords {
   #delete(name: string, record: SnapshotRecord): void {
     this.#snapshots.delete(name);
     if (record.parent !== undefined) this.#children.delete(childKey(record.parent, name));
+  }
+
+  #letGoOfFolder(id: number): void {
+    const sharers = this.#shared.get(String(id));
+    if (sharers === undefined) return;
+    if (sharers > 2) this.#shared.put(String(id), sharers - 1);
+    else this.#shared.delete(String(id));
   }
 
   #childrenOf(name: string): string[] {

@@ -48,8 +48,8 @@ export function findEngines(lading: BenchEngine): BenchEngine[] {
   const buildah = process.env['LADING_BENCH_BUILDAH']?.split(' ') ?? ['buildah'];
   const candidates: BenchEngine[] = [
     ...dockers,
-    { name: 'podman', command: podman, env: {}, lacks: [] },
-    { name: 'buildah', command: buildah, env: {}, lacks: ['run', 'load', 'save', 'exec', 'ps'] },
+    { name: 'podman', command: podman, env: {}, lacks: ['export'] },
+    { name: 'buildah', command: buildah, env: {}, lacks: ['run', 'load', 'save', 'exec', 'ps', 'export'] },
   ];
   return [lading, ...candidates.filter(answers)];
 }

@@ -8,34 +8,17 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildWorkloads, BUILT, measureBigBuild } from './builds.ts';
 import { call, findEngines, type BenchEngine } from './engines.ts';
 import { BUSYBOX, MANY, makeFixtures, type Fixtures } from './fixtures.ts';
+import type { Workload } from './workload.ts';
 
 const FOLDER = process.env['LADING_BENCH_DATA'] ?? '/var/tmp/lading-bench-data';
 const DATA_ROOT = join(FOLDER, 'store');
 const EXEC_ROOT = join(FOLDER, 'run');
 const HOST = `unix://${EXEC_ROOT}/lading.sock`;
 
-interface Workload {
-  readonly name: string;
-  readonly verb: string;
-  /** Repetitions, unless --reps says otherwise. */
-  readonly reps: number;
-  /** Not measured, before each repetition. */
-  prepare?(engine: BenchEngine, repetition: number): void;
-  args(engine: BenchEngine): string[];
-}
-
 function workloads(fixtures: Fixtures): Workload[] {
-  const buildah = (engine: BenchEngine): boolean => engine.name === 'buildah';
-  const build = (engine: BenchEngine, tag: string): string[] => [
-    'build',
-    ...(buildah(engine) ? ['--layers'] : []),
-    ...(engine.name === 'lading' || buildah(engine) || engine.name === 'podman' ? [] : ['-q']),
-    '-t',
-    tag,
-    fixtures.buildContext,
-  ];
   return [
     { name: 'ps', verb: 'ps', reps: 10, args: () => ['ps'] },
     { name: 'run --rm IMAGE true', verb: 'run', reps: 15, args: () => ['run', '--rm', BUSYBOX, 'true'] },
@@ -45,18 +28,7 @@ function workloads(fixtures: Fixtures): Workload[] {
       reps: 10,
       args: () => ['run', '--rm', '--network', 'none', BUSYBOX, 'true'],
     },
-    {
-      name: 'build of 12 steps without cache',
-      verb: 'build',
-      reps: 3,
-      args: (engine) => [...build(engine, 'bench.test/twelve'), '--no-cache'],
-    },
-    {
-      name: 'cached rebuild of 12 steps',
-      verb: 'build',
-      reps: 10,
-      args: (engine) => build(engine, 'bench.test/twelve'),
-    },
+    ...buildWorkloads(fixtures, FOLDER),
     {
       name: 'load an image of 40,000 files',
       verb: 'load',
@@ -193,8 +165,9 @@ async function main(): Promise<void> {
     for (const workload of workloads(fixtures))
       if (!only || only.some((part) => workload.name.includes(part)))
         measure(workload, engines, Number(flag('--reps') ?? workload.reps));
-    await measureMemory(lading, daemon);
-    for (const engine of engines) call(engine, ['rmi', '-f', MANY, 'bench.test/twelve', BUSYBOX]);
+    if (!only) await measureMemory(lading, daemon);
+    if (!only || only.includes('memory')) measureBigBuild(lading, daemon, FOLDER);
+    for (const engine of engines) call(engine, ['rmi', '-f', MANY, ...BUILT, BUSYBOX]);
   } finally {
     process.kill(daemon, 'SIGTERM');
     if (!process.argv.includes('--keep')) {

@@ -143,16 +143,15 @@ export class Solver {
     if ((await readdir(upperDir)).length === 0) return undefined;
     const path = await content.stagingPath();
     try {
-      const { diffId, size } = await writeLayerFromUpper(upperDir, { path }, signal ? { signal } : {});
+      const { diffId, size, usage } = await writeLayerFromUpper(upperDir, { path }, signal ? { signal } : {});
       const digest = diffId as string as Digest;
       const chainId = chainIdOf(parent, diffId);
       await lease.addDigest(digest);
       await lease.addSnapshot(chainId);
       const blob = descriptorOf(MEDIA.ociLayer, await content.adopt(path, { digest, size }));
-      const { sizeBytes } = await snapshotter.usage(snapshot);
-      await snapshotter.commit(chainId, snapshot);
+      await snapshotter.commit(chainId, snapshot, usage);
       layerBlobs.remember(diffId, blob);
-      return { diffId, chainId, blob, sizeBytes };
+      return { diffId, chainId, blob, sizeBytes: usage.sizeBytes };
     } catch (error) {
       await unlink(path).catch(() => undefined);
       throw error;

@@ -47,8 +47,9 @@ export interface Snapshotter {
   /**
    * Turns active `key` into committed `name`. Must not be mounted. Durable before it returns.
    * When `name` exists already, the active one is removed and `already_exists` is NOT thrown: both hold the same content by contract.
+   * @param usage when the caller has measured it already
    */
-  commit(name: string, key: string): Promise<void>;
+  commit(name: string, key: string, usage?: Usage): Promise<void>;
   /**
    * Makes committed `name`: the same files as committed `source`, which has no parent, on top of `parent`. Nothing is copied.
    * `source` must hold no deletions. When `name` exists already nothing is done. @throws not_found, conflict (not committed, or `source` has a parent)

@@ -48,6 +48,8 @@ export class TreePacker implements Disposable {
   readonly #options: PackOptions;
   readonly #folders: OpenFolder[] = [];
   readonly #firstNames = new Map<string, string>();
+  /** What the packed folder takes on disk: allocated bytes and inodes, hard links once, the top folder itself not counted. */
+  readonly usage = { sizeBytes: 0, inodes: 0 };
   #chunk: Buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   #length = 0;
 
@@ -102,6 +104,7 @@ export class TreePacker implements Disposable {
   }
 
   *#entry(fd: number, base: string, name: string, path: string, stats: EntryStats): Generator<Buffer, void, undefined> {
+    this.#count(stats);
     if (this.#options.overlay && isWhiteoutStat(stats))
       return yield* this.#put(encodeHeader(whiteoutHeader(name, base)));
     const type = typeOfStats(stats);
@@ -149,9 +152,15 @@ export class TreePacker implements Disposable {
     yield* this.#file(fd, base, header);
   }
 
+  #count(stats: EntryStats): void {
+    if (stats.nlink > 1n && !stats.isDirectory() && this.#firstNames.has(inodeKey(stats))) return;
+    this.usage.sizeBytes += Number(stats.blocks) * BLOCK_BYTES;
+    this.usage.inodes++;
+  }
+
   /** The name under which this file already is in the archive. */
   #firstNameOf(stats: EntryStats, name: string): string | undefined {
-    const key = `${stats.dev}:${stats.ino}`;
+    const key = inodeKey(stats);
     const first = this.#firstNames.get(key);
     if (first === undefined) this.#firstNames.set(key, name);
     return first;
@@ -206,6 +215,12 @@ export class TreePacker implements Disposable {
 }
 
 const PADDING = Buffer.alloc(512);
+/** stat's unit, whatever the file system's is. */
+const BLOCK_BYTES = 512;
+
+function inodeKey(stats: EntryStats): string {
+  return `${stats.dev}:${stats.ino}`;
+}
 
 /** undefined when it was removed or replaced meanwhile. */
 function openFolder(fd: number, base: string): number | undefined {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { toLadingError } from '../../errors/index.ts';
 import type { DiffID } from '../../oci/index.ts';
 import { O } from '../../sys/index.ts';
@@ -17,6 +17,8 @@ export interface WriteLayerResult {
   readonly diffId: DiffID;
   /** Bytes of the tar. */
   readonly size: number;
+  /** Of the folder on disk, itself included: allocated bytes, and inodes with hard links once. */
+  readonly usage: { readonly sizeBytes: number; readonly inodes: number };
 }
 
 /** writeLayerFromUpper in this thread; its loop is busy meanwhile. Does not sync the file. */
@@ -39,7 +41,9 @@ export async function writeLayerHere(job: WriteLayerJob, checkStop: () => void):
       for (let at = 0; at < chunk.length;) at += writeSync(target, chunk, at);
       size += chunk.length;
     }
-    return { diffId: `sha256:${hash.digest('hex')}` as DiffID, size };
+    const { sizeBytes, inodes } = packer.usage;
+    const usage = { sizeBytes: sizeBytes + fstatSync(upper).blocks * 512, inodes: inodes + 1 };
+    return { diffId: `sha256:${hash.digest('hex')}` as DiffID, size, usage };
   } catch (error) {
     throw toLadingError(error, 'write layer');
   } finally {

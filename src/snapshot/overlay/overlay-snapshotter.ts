@@ -83,12 +83,12 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.#chain(name);
   }
 
-  async commit(name: string, key: string): Promise<void> {
+  async commit(name: string, key: string, usage?: Usage): Promise<void> {
     await this.#locks.run(key, async () => {
       const folder = this.#folderOf(this.#records.get(key));
       const exists = this.#records.find(name)?.kind === 'committed';
       if (this.#durable && !exists) await syncFileSystem(join(folder, 'fs'));
-      const committed = this.#records.commit(name, key, { durable: this.#durable });
+      const committed = this.#records.commit(name, key, usage, { durable: this.#durable });
       if (!committed) return this.#remove(key);
       // Overlay's own leftovers; nothing depends on their going.
       await rm(join(folder, 'work'), { recursive: true, force: true }).catch(() => undefined);

@@ -69,7 +69,12 @@ export class SnapshotRecords {
    * Moves active `key` to committed `name`.
    * @returns undefined when `name` is committed already; nothing is changed then
    */
-  commit(name: string, key: string, options: { readonly durable: boolean }): SnapshotRecord | undefined {
+  commit(
+    name: string,
+    key: string,
+    usage: Usage | undefined,
+    options: { readonly durable: boolean },
+  ): SnapshotRecord | undefined {
     return this.#transaction(() => {
       const active = this.get(key);
       if (active.kind !== 'active')
@@ -79,7 +84,12 @@ export class SnapshotRecords {
       if (existing)
         throw new LadingError('already_exists', `commit snapshot "${key}" as "${name}": that is the key of another`);
       this.#delete(key, active);
-      const committed: SnapshotRecord = { ...active, kind: 'committed', createdAt: new Date().toISOString() };
+      const committed: SnapshotRecord = {
+        ...active,
+        kind: 'committed',
+        createdAt: new Date().toISOString(),
+        ...(usage ? { usage } : {}),
+      };
       this.#put(name, committed);
       return committed;
     }, options);

@@ -19,6 +19,7 @@ import { Downloads } from './copy/downloads.ts';
 import { exportBuild, type BuiltPlatform } from './export/export-build.ts';
 import { BuildArgs } from './plan/build-args.ts';
 import { StageGraph } from './plan/stage-graph.ts';
+import { GitRepositories } from './git/repositories.ts';
 import { Progress } from './progress.ts';
 import { CacheMounts } from './run/cache-mounts.ts';
 import { Scratch } from './scratch.ts';
@@ -46,6 +47,7 @@ export class Builder {
   readonly #scratch: Scratch;
   readonly #cacheMounts: CacheMounts;
   readonly #downloads: Downloads;
+  readonly #repositories: GitRepositories;
   readonly #digests = new Map<string, FileDigests>();
 
   constructor(dependencies: BuilderDependencies) {
@@ -57,6 +59,7 @@ export class Builder {
     this.#scratch = new Scratch(scratchDir, mounter, snapshotter);
     this.#cacheMounts = new CacheMounts(this.#scratch.cacheMountsFolder);
     this.#downloads = new Downloads(metadata);
+    this.#repositories = new GitRepositories(this.#scratch.gitFolder);
   }
 
   /**
@@ -71,7 +74,11 @@ export class Builder {
       const names = request.tags.map((tag) => withDefaultTag(parseReference(tag)));
       await this.#scratch.ready();
       await using lease = this.#d.lease();
-      await using context = await openContext(request, this.#scratch, { signal: either });
+      await using context = await openContext(request, {
+        scratch: this.#scratch,
+        repositories: this.#repositories,
+        signal: either,
+      });
       return await this.#build(request, { names, lease, context, onEvent, abort, signal: either });
     } catch (error) {
       if (signal?.aborted) throw new LadingError('cancelled', 'build: cancelled', { cause: error });
@@ -100,6 +107,7 @@ export class Builder {
    * The layers themselves are the garbage collector's.
    */
   async prune(options: PruneOptions): Promise<{ deleted: string[]; spaceReclaimed: number }> {
+    if (options.all && Object.keys(options.filters).length === 0) await this.#repositories.prune();
     return pruneCache(this.#cache, this.#cacheMounts, this.#d.images, options);
   }
 
@@ -147,6 +155,7 @@ export class Builder {
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
       scratch: this.#scratch,
+      repositories: this.#repositories,
       buildStage: (stage, current) => buildStage(stage, current, this.#downloads),
     });
     const results = await this.#runStages(needed, session, parts.abort);

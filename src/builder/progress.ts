@@ -1,5 +1,6 @@
 import type { Instruction, Stage } from '../dockerfile/index.ts';
 import type { BuildEvent } from './types.ts';
+import { withoutUserinfo } from './without-userinfo.ts';
 
 const NUMBERED: readonly Instruction['kind'][] = ['from', 'run', 'copy', 'add', 'workdir'];
 
@@ -47,7 +48,7 @@ export class PlatformProgress {
   begin(stage: Stage, instruction: Instruction): StepProgress {
     const build = this.#build;
     const step = this.#numbers.get(instruction) ?? ++build.total;
-    const name = instruction.original;
+    const name = withoutUserinfo(instruction.original);
     return new StepProgress(step, build.onEvent, (status, durationMs) => ({
       kind: 'step',
       step,

@@ -28,6 +28,11 @@ export class Scratch {
     return join(this.#root, 'context-digests');
   }
 
+  /** Repositories and checkouts. */
+  get gitFolder(): string {
+    return join(this.#root, 'git');
+  }
+
   get cacheMountsFolder(): string {
     return join(this.#root, 'cache-mounts');
   }

@@ -16,6 +16,9 @@ import type { BuildCache } from './cache/build-cache.ts';
 import type { BuildContext } from './context/build-context.ts';
 import { digestUnits, type UnitsDigest } from './copy/digest-units.ts';
 import { selectUnits, type CopyUnit } from './copy/select.ts';
+import { gitMaterial } from './copy/git-sources.ts';
+import type { GitAccess } from './git/git-auth.ts';
+import type { GitRepositories } from './git/repositories.ts';
 import { Materials } from './materials.ts';
 import type { BuildArgs } from './plan/build-args.ts';
 import type { Source, StageGraph } from './plan/stage-graph.ts';
@@ -57,6 +60,7 @@ export interface SessionOptions {
   readonly cache: BuildCache;
   readonly cacheMounts: CacheMounts;
   readonly scratch: Scratch;
+  readonly repositories: GitRepositories;
   readonly snapshotter: Snapshotter;
   readonly executor: StepExecutor;
   readonly log: Log;
@@ -78,6 +82,13 @@ export class BuildSession implements AsyncDisposable {
 
   constructor(options: SessionOptions) {
     this.o = options;
+    if (options.context.git) this.materials.add(gitMaterial(options.context.git));
+  }
+
+  /** What repositories' servers may be shown. */
+  get gitAccess(): GitAccess & { readonly signal: AbortSignal } {
+    const { request, signal } = this.o;
+    return { secrets: request.secrets, sshAgent: request.ssh?.['default'], signal };
   }
 
   /** A stage's result; each is built once, when somebody first asks. */

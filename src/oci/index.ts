@@ -7,4 +7,4 @@ export * from './platform.ts';
 export * from './reference.ts';
 export * from './config.ts';
 export * from './manifest.ts';
-export { isGitAddress } from './git-address.ts';
+export { isCommitId, isGitAddress, parseGitAddress, shownGitAddress, type GitAddress } from './git-address.ts';

@@ -1,6 +1,7 @@
 import type { AddInstruction, CopyInstruction, Instruction } from '../../dockerfile/index.ts';
 import type { RunConfig } from '../../oci/index.ts';
 import { goDuration, goList, goQuoteList, goQuoteRune } from './go-format.ts';
+import { withoutUserinfo } from '../without-userinfo.ts';
 import { joinWorkdir, portsOf, withShell } from './apply-config.ts';
 
 export const HISTORY_COMMENT = 'buildkit.dockerfile.v0';
@@ -56,6 +57,6 @@ export function describeCopy(instruction: CopyInstruction | AddInstruction): str
   if (kind === 'copy' && instruction.parents) words.push('--parents');
   if (chown !== undefined) words.push(`--chown=${chown}`);
   if (chmod !== undefined) words.push(`--chmod=${chmod}`);
-  words.push(...sources, ...heredocs.map((heredoc) => `<<${heredoc.name}`), dest);
+  words.push(...sources.map(withoutUserinfo), ...heredocs.map((heredoc) => `<<${heredoc.name}`), dest);
   return `${words.join(' ')} # buildkit`;
 }

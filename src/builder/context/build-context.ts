@@ -1,9 +1,11 @@
 import { closeSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
 import { extractTar } from '../../archive/index.ts';
 import { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { LadingError, errnoOf } from '../../errors/index.ts';
+import type { GitRepositories, GitSource } from '../git/repositories.ts';
 import type { Scratch } from '../scratch.ts';
 import { FileTree } from '../tree/file-tree.ts';
 import type { BuildRequest } from '../types.ts';
@@ -17,15 +19,19 @@ export interface BuildContext extends AsyncDisposable {
   readonly tree: FileTree;
   /** The folder, when it is one that stays: then digests of its files are worth remembering. */
   readonly folder: string | undefined;
+  /** The commit a Git context is. */
+  readonly git?: GitSource;
+}
+
+export interface OpenContextOptions {
+  readonly scratch: Scratch;
+  readonly repositories: GitRepositories;
+  readonly signal?: AbortSignal;
 }
 
 /** Opens the context: a folder in place, a tar unpacked into a scratch folder which disposing removes. @throws invalid_argument, not_found */
-export async function openContext(
-  request: BuildRequest,
-  scratch: Scratch,
-  options: { signal?: AbortSignal } = {},
-): Promise<BuildContext> {
-  const { root, release } = await contextFolder(request, scratch, options);
+export async function openContext(request: BuildRequest, options: OpenContextOptions): Promise<BuildContext> {
+  const { root, release, stays = false, git } = await contextFolder(request, options);
   let whole: FileTree | undefined;
   try {
     whole = new FileTree(root);
@@ -36,7 +42,8 @@ export async function openContext(
     return {
       dockerfile: { filename: dockerfile.filename, text: dockerfile.text },
       tree,
-      folder: request.context.kind === 'directory' ? root : undefined,
+      folder: stays ? root : undefined,
+      ...(git ? { git } : {}),
       [Symbol.asyncDispose]: async () => {
         tree[Symbol.dispose]();
         await release();
@@ -49,22 +56,52 @@ export async function openContext(
   }
 }
 
-async function contextFolder(
-  { context }: BuildRequest,
-  scratch: Scratch,
-  options: { signal?: AbortSignal },
-): Promise<{ root: string; release: () => Promise<void> }> {
-  if (context.kind === 'directory') return { root: localFolder(context.path), release: async () => undefined };
-  if (context.kind === 'git')
-    throw new LadingError(
-      'not_implemented',
-      `build from "${context.address.slice(0, 300)}": Git contexts are not supported`,
-    );
+interface Folder {
+  readonly root: string;
+  /** It is there for the next build, too. */
+  readonly stays?: boolean;
+  readonly git?: GitSource;
+  release(): Promise<void>;
+}
+
+async function contextFolder(request: BuildRequest, options: OpenContextOptions): Promise<Folder> {
+  const { context } = request;
+  switch (context.kind) {
+    case 'directory':
+      return { root: localFolder(context.path), stays: true, release: async () => undefined };
+    case 'git':
+      return gitFolder(request, context.address, options);
+    case 'tar':
+      return unpackedFolder(context.stream, options);
+  }
+}
+
+async function gitFolder(
+  request: BuildRequest,
+  address: string,
+  { repositories, signal }: OpenContextOptions,
+): Promise<Folder> {
+  const { buildArgs, secrets, ssh } = request;
+  const access = { secrets, sshAgent: ssh?.['default'], signal };
+  const source = await repositories.resolve(address, {
+    ...access,
+    ...(isTrue(buildArgs['BUILDKIT_CONTEXT_KEEP_GIT_DIR']) ? { keepGitDir: true } : {}),
+    ...((buildArgs['SOURCE_DATE_EPOCH'] ?? '') === '' ? {} : { mtime: 'commit' }),
+  });
+  const { path, release } = await repositories.checkout(source, access);
+  return { root: path, stays: true, git: source, release };
+}
+
+function isTrue(text: string | undefined): boolean {
+  return text !== undefined && ['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text);
+}
+
+async function unpackedFolder(stream: Readable, { scratch, signal }: OpenContextOptions): Promise<Folder> {
   const folder = await scratch.folder('contexts');
   try {
     // A step may see it as a bind mount; the folders above keep others out.
     await chmod(folder.path, 0o755);
-    await extractTar(context.stream, { dir: folder.path, ...options });
+    await extractTar(stream, { dir: folder.path, ...(signal ? { signal } : {}) });
     return { root: folder.path, release: folder.release };
   } catch (error) {
     await folder.release();

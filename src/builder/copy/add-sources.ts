@@ -5,13 +5,20 @@ import { LadingError, isLadingError } from '../../errors/index.ts';
 import { isGitAddress } from '../../oci/index.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 
-/** Whether an ADD source is an address. @throws not_implemented for a repository */
-export function isRemote(source: string): boolean {
-  if (isGitAddress(source))
-    throw new LadingError('not_implemented', `ADD "${source.slice(0, 300)}": Git repositories are not supported`, {
-      hint: 'clone it into the build context and COPY it',
-    });
-  return /^https?:\/\//.test(source);
+/** What an ADD source is. "github.com/…" without a scheme is a path here. */
+export function sourceKind(source: string): 'local' | 'http' | 'git' {
+  if (isGitAddress(source) && !source.startsWith('github.com/')) return 'git';
+  return /^https?:\/\//.test(source) ? 'http' : 'local';
+}
+
+/** The sources of a COPY are in the context, a stage or an image. @throws invalid_argument */
+export function refuseRemote(sources: readonly string[]): void {
+  for (const source of sources) {
+    const kind = sourceKind(source);
+    if (kind === 'local') continue;
+    const what = kind === 'git' ? 'a git ref' : 'a URL';
+    throw new LadingError('invalid_argument', `source can't be ${what} for COPY`, { hint: 'ADD takes such sources' });
+  }
 }
 
 /** The bytes of a file in a tree; the receiver destroys the stream. */

@@ -4,15 +4,17 @@ import { extractTar } from '../../archive/index.ts';
 import { IgnoreMatcher, type AddInstruction, type CopyInstruction, type Stage } from '../../dockerfile/index.ts';
 import { LadingError } from '../../errors/index.ts';
 import type { ChainID, RunConfig } from '../../oci/index.ts';
-import { isArchive, isRemote, readFileOf } from '../copy/add-sources.ts';
+import { isArchive, readFileOf, refuseRemote, sourceKind } from '../copy/add-sources.ts';
 import { copyUnits, type CopyOptions } from '../copy/copy-units.ts';
 import { Downloads, type RemoteFile } from '../copy/downloads.ts';
+import { copyRepository, gitSources } from '../copy/git-sources.ts';
 import { parseMode } from '../copy/mode.ts';
 import { resolveOwner } from '../copy/owner.ts';
 import { Rootfs } from '../copy/rootfs.ts';
 import type { BuildSession, FileSource, Selection } from '../session.ts';
 import type { LayerOperation } from '../solver.ts';
 import { FileTree } from '../tree/file-tree.ts';
+import { withoutUserinfo } from '../without-userinfo.ts';
 
 export interface CopyStepContext {
   readonly session: BuildSession;
@@ -40,9 +42,9 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
   const from = instruction.kind === 'copy' ? instruction.from : undefined;
   const source: FileSource =
     from === undefined ? { kind: 'context' } : await session.filesOf(session.o.graph.sourceOf(from, stage));
-  const isLocal = (text: string): boolean => instruction.kind === 'copy' || !isRemote(text);
+  if (instruction.kind === 'copy') refuseRemote(instruction.sources);
   const selection: Selection = {
-    sources: instruction.sources.filter(isLocal),
+    sources: instruction.sources.filter((text) => sourceKind(text) === 'local'),
     exclude: instruction.exclude,
     parents: instruction.kind === 'copy' && instruction.parents,
     keepOwner: source.kind === 'layers' && instruction.chown === undefined,
@@ -50,17 +52,19 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
   const mode = instruction.chmod === undefined ? undefined : parseMode(instruction.chmod);
   const local = selection.sources.length > 0 ? await session.digest(source, selection) : undefined;
   const loose = await looseFiles(context, instruction);
+  const repositories = await gitSources(session, instruction);
   const { chmod } = instruction;
   const chown = instruction.link ? await numericOwner(context, instruction.chown) : instruction.chown;
   const unpack = instruction.kind === 'add' ? (instruction.unpack ?? null) : false;
   const operation = (below: ChainID | undefined): LayerOperation => ({
     kind: instruction.kind,
-    text: instruction.original,
+    text: withoutUserinfo(instruction.original),
     parent: below,
     inputs: {
       dest,
       files: local?.digest ?? null,
-      loose: loose.map(({ name, digest, remote }) => [name, digest, remote?.lastModified ?? null]),
+      loose: loose.map(({ name, digest }) => [name, digest]),
+      ...(repositories.length > 0 ? { git: repositories.map(({ key }) => key) } : {}),
       chown: chown ?? null,
       chmod: chmod ?? null,
       unpack,
@@ -81,6 +85,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
         };
         const target = { rootfs, mountPoint: mounted.path, dest, options };
         if (selection.sources.length > 0) await copyLocal(session, source, selection, target, unpack !== false);
+        for (const repository of repositories) await copyRepository(session, repository, target);
         await copyLoose(context, loose, target, unpack === true);
       } finally {
         await mounted.release();
@@ -156,7 +161,7 @@ async function unpackTo(
 async function looseFiles({ session, downloads }: CopyStepContext, instruction: Files): Promise<LooseFile[]> {
   const files: LooseFile[] = [];
   if (instruction.kind === 'add')
-    for (const url of instruction.sources.filter(isRemote)) {
+    for (const url of instruction.sources.filter((text) => sourceKind(text) === 'http')) {
       const folder = await session.folder();
       const { checksum } = instruction;
       const options = { folder, signal: session.o.signal, ...(checksum === undefined ? {} : { checksum }) };

@@ -14,6 +14,7 @@ import {
 import { BuildStepError } from './build-error.ts';
 import { BuildCache } from './cache/build-cache.ts';
 import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
+import { BuildChecks } from './checks.ts';
 import { openContext, type BuildContext } from './context/build-context.ts';
 import { Downloads } from './copy/downloads.ts';
 import { exportBuild, type BuiltPlatform } from './export/export-build.ts';
@@ -115,7 +116,6 @@ export class Builder {
     const { names, lease, context, onEvent, signal } = run;
     const dockerfile = parseDockerfile(context.dockerfile.text, { filename: context.dockerfile.filename });
     const progress = new Progress(onEvent);
-    for (const { message, location } of dockerfile.warnings) progress.warn(message, location.startLine);
     const wanted = request.platforms ?? [];
     const parts = { ...run, request, dockerfile, progress, digests: await this.#digestsOf(context) };
     const built = await Promise.all(
@@ -158,7 +158,10 @@ export class Builder {
       repositories: this.#repositories,
       buildStage: (stage, current) => buildStage(stage, current, this.#downloads),
     });
-    const results = await this.#runStages(needed, session, parts.abort);
+    const checks =
+      several && requested !== request.platforms?.[0] ? undefined : new BuildChecks(session, needed, progress);
+    await checks?.before();
+    const results = await this.#runStages(needed, session, parts.abort).finally(() => checks?.after());
     this.#cache.touch(session.usedKeys);
     const stage = results[needed.indexOf(target)]!;
     return {

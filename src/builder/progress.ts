@@ -1,4 +1,10 @@
-import type { Instruction, Stage } from '../dockerfile/index.ts';
+import {
+  renderSnippet,
+  type CheckWarning,
+  type Instruction,
+  type SourceFile,
+  type Stage,
+} from '../dockerfile/index.ts';
 import type { BuildEvent } from './types.ts';
 import { withoutUserinfo } from './without-userinfo.ts';
 
@@ -27,8 +33,22 @@ export class Progress {
     return new PlatformProgress(this, numbers, platform);
   }
 
-  warn(message: string, line?: number): void {
-    this.onEvent({ kind: 'warning', message, ...(line === undefined ? {} : { line }) });
+  warn(message: string): void {
+    this.onEvent({ kind: 'warning', message });
+  }
+
+  /** What the build checks found. */
+  warnAll(warnings: readonly CheckWarning[], file: SourceFile): void {
+    for (const { rule, message, url, description, location } of warnings)
+      this.onEvent({
+        kind: 'warning',
+        rule,
+        message,
+        line: location.startLine,
+        detail: description,
+        snippet: renderSnippet(file, location),
+        ...(url === undefined ? {} : { url }),
+      });
   }
 }
 

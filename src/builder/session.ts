@@ -74,6 +74,7 @@ export class BuildSession implements AsyncDisposable {
   readonly #stages = new Map<Stage, Promise<StageResult>>();
   readonly #bases = new Map<string, Promise<Image>>();
   readonly #trees = new Map<string, Promise<FileTree>>();
+  readonly #knownBases = new Map<string, Image>();
   readonly #closers: (() => Promise<void>)[] = [];
   /** Images, repositories and files from elsewhere that this build used. */
   readonly materials = new Materials();
@@ -112,15 +113,22 @@ export class BuildSession implements AsyncDisposable {
 
   /** A base image, held by the build's lease. Asked for once. */
   base(reference: string, platform: string | undefined, step?: StepProgress): Promise<Image> {
-    const wanted = platform === undefined ? this.o.requestedPlatform : parsePlatform(platform);
-    const key = `${reference} ${wanted ? formatPlatform(wanted) : ''}`;
+    const { wanted, key } = this.#baseKey(reference, platform);
     let image = this.#bases.get(key);
     if (!image) {
       image = this.#resolve(reference, wanted, step);
-      image.catch(() => undefined);
+      image.then(
+        (found) => this.#knownBases.set(key, found),
+        () => undefined,
+      );
       this.#bases.set(key, image);
     }
     return image;
+  }
+
+  /** A base image that base() has found by now. */
+  knownBase(reference: string, platform: string | undefined): Image | undefined {
+    return this.#knownBases.get(this.#baseKey(reference, platform).key);
   }
 
   /** What `--from` names, as files. */
@@ -187,6 +195,11 @@ export class BuildSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const close of this.#closers.splice(0).reverse())
       await close().catch((error: unknown) => this.o.log.warn('build clean-up failed', { error: String(error) }));
+  }
+
+  #baseKey(reference: string, platform: string | undefined): { wanted: Platform | undefined; key: string } {
+    const wanted = platform === undefined ? this.o.requestedPlatform : parsePlatform(platform);
+    return { wanted, key: `${reference} ${wanted ? formatPlatform(wanted) : ''}` };
   }
 
   async #resolve(reference: string, platform: Platform | undefined, step: StepProgress | undefined): Promise<Image> {

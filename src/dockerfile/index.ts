@@ -6,7 +6,6 @@ export { CHANGE_KINDS, parseDockerfile, parseInstruction } from './parse-dockerf
 export type { Dockerfile, InstructionContext, Stage } from './parse-dockerfile.ts';
 export { DockerfileError, type Caret, type SourceFile, type SourceLocation } from './dockerfile-error.ts';
 export type { Directives, EscapeCharacter } from './parser/directives.ts';
-export type { DockerfileWarning } from './parser/parser.ts';
 export type { Heredoc } from './parser/heredoc.ts';
 export type { KeyValue } from './parser/arguments.ts';
 export type * from './instructions/types.ts';
@@ -21,3 +20,9 @@ export type { ExpandOptions, ExpandResult, ExpandWordsResult } from './shell/exp
 export type { Env } from './shell/word-lexer.ts';
 export { matchGlob } from './glob/glob.ts';
 export { IgnoreMatcher } from './glob/ignore-matcher.ts';
+export { parsePortSpec, type PortSpec } from './instructions/ports.ts';
+export { predefinedArgs, type PredefinedArgsOptions } from './predefined-args.ts';
+export { evaluateGlobalArgs } from './global-args.ts';
+export * from './lint/index.ts';
+export { nearest } from './suggest.ts';
+export { renderSnippet } from './snippet.ts';

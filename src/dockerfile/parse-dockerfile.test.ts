@@ -112,17 +112,6 @@ test('DockerfileError shows the offending lines as docker build does', () => {
   );
 });
 
-test('parseDockerfile() warns of duplicate stage names and empty continuations', () => {
-  const { warnings } = parseDockerfile('FROM a AS x\nFROM b AS X\nRUN a \\\n\n b\n');
-  assert.deepEqual(
-    warnings.map(({ rule, location }) => [rule, location.startLine]),
-    [
-      ['NoEmptyContinuation', 5],
-      ['DuplicateStageName', 2],
-    ],
-  );
-});
-
 test('parseInstruction() reads back an ONBUILD trigger with its here-document', () => {
   const onbuild = parseDockerfile('FROM a\nONBUILD RUN <<-X cat\n\thi\n\tX\n').stages[0]?.instructions[0];
   assert(onbuild?.kind === 'onbuild');

@@ -2,7 +2,7 @@ import { DockerfileError, locate, type SourceFile } from './dockerfile-error.ts'
 import { parseNode } from './instructions/parse.ts';
 import type { ArgInstruction, FromInstruction, Instruction, InstructionKind } from './instructions/types.ts';
 import type { Directives, EscapeCharacter } from './parser/directives.ts';
-import { parseNodes, type DockerfileWarning, type Node } from './parser/parser.ts';
+import { parseNodes, type Node } from './parser/parser.ts';
 import { decodeSource } from './parser/source-lines.ts';
 
 /** One FROM and what follows it. */
@@ -24,7 +24,8 @@ export interface Dockerfile {
   readonly globalArgs: ArgInstruction[];
   /** At least one. */
   readonly stages: Stage[];
-  readonly warnings: DockerfileWarning[];
+  /** Lines that end an instruction with an empty line inside: a check reports them. */
+  readonly emptyContinuations: readonly number[];
 }
 
 /**
@@ -36,11 +37,11 @@ export function parseDockerfile(source: string | Uint8Array, options: { filename
   const filename = options.filename ?? 'Dockerfile';
   const file = { filename, source: decodeSource(source, filename) };
   if (file.source === '') throw new DockerfileError(`the Dockerfile (${filename}) cannot be empty`, file);
-  const { nodes, escape, directives, warnings } = parseNodes(file);
+  const { nodes, escape, directives, emptyContinuations } = parseNodes(file);
   if (nodes.length === 0) throw new DockerfileError('file with no instructions', file);
   const { globalArgs, stages } = groupByStage(nodes, escape, file);
   if (stages.length === 0) throw new DockerfileError('dockerfile contains no stages to build', file);
-  return { ...file, escape, directives, globalArgs, stages, warnings: [...warnings, ...duplicateNames(stages)] };
+  return { ...file, escape, directives, globalArgs, stages, emptyContinuations };
 }
 
 function groupByStage(nodes: readonly Node[], escape: EscapeCharacter, file: SourceFile) {
@@ -67,23 +68,6 @@ function understand(node: Node, escape: EscapeCharacter, file: SourceFile): Inst
 
 function newStage(index: number, from: FromInstruction): Stage {
   return { index, ...(from.alias && { name: from.alias }), from, instructions: [] };
-}
-
-/** Docker allows a name twice: later references mean the later stage. */
-function duplicateNames(stages: readonly Stage[]): DockerfileWarning[] {
-  const seen = new Set<string>();
-  return stages.flatMap(({ name, from }) => {
-    if (name === undefined) return [];
-    const duplicate = seen.has(name);
-    seen.add(name);
-    if (!duplicate) return [];
-    return {
-      rule: 'DuplicateStageName',
-      message: `Duplicate stage name "${name}", stage names should be unique`,
-      url: 'https://docs.docker.com/go/dockerfile/rule/duplicate-stage-name/',
-      location: from.location,
-    };
-  });
 }
 
 /** What `commit --change` and `import --change` accept. */

@@ -1,19 +1,25 @@
 const MAX_DISTANCE = 2;
 
-/**
- * Adds " (did you mean X?)" to a reason when one option is at most two edits away,
- * as BuildKit does (of equally near ones, one with the same first letter); an exact match means the value was not the problem.
- */
+/** Adds " (did you mean X?)" to a reason when an option is near the value. */
 export function withSuggestion(reason: string, value: string, options: readonly string[]): string {
+  const best = nearest(value, options);
+  return best === undefined ? reason : `${reason} (did you mean ${best}?)`;
+}
+
+/**
+ * The option at most two edits away, as BuildKit finds it (of equally near ones, one with the same first letter);
+ * an exact match means that the value was not the problem.
+ */
+export function nearest(value: string, options: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = MAX_DISTANCE + 1;
   for (const option of options) {
-    if (option === value) return reason;
+    if (option === value) return undefined;
     const distance = editDistance(value, option);
     const sooner = distance === bestDistance && option[0] === value[0] && best?.[0] !== value[0];
     if (distance <= MAX_DISTANCE && (distance < bestDistance || sooner)) [best, bestDistance] = [option, distance];
   }
-  return best === undefined ? reason : `${reason} (did you mean ${best}?)`;
+  return best;
 }
 
 /** Levenshtein distance; only a lower bound when the lengths alone are too different. */

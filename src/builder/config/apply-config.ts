@@ -1,11 +1,9 @@
 import { posix } from 'node:path';
-import type { HealthcheckInstruction, Instruction } from '../../dockerfile/index.ts';
-import { LadingError } from '../../errors/index.ts';
+import { parsePortSpec, type HealthcheckInstruction, type Instruction } from '../../dockerfile/index.ts';
 import type { Healthcheck, RunConfig } from '../../oci/index.ts';
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const DEFAULT_SHELL: readonly string[] = ['/bin/sh', '-c'];
-const MAX_PORT = 65_535;
 
 export interface ApplyOptions {
   /** A CMD came before in this stage: then ENTRYPOINT leaves it. Default false. */
@@ -95,17 +93,9 @@ function withoutTrailingSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
-/** "80", "80/udp", "8000-8002/tcp" as single ports with protocol. */
+/** The words of EXPOSE as single ports with protocol. @throws invalid_argument */
 export function portsOf(texts: readonly string[]): string[] {
-  return texts.flatMap((text) => {
-    const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/([a-zA-Z]+))?$/.exec(text);
-    const protocol = (match?.[3] ?? 'tcp').toLowerCase();
-    const first = Number(match?.[1]);
-    const last = Number(match?.[2] ?? match?.[1]);
-    if (!match || last < first || last > MAX_PORT || !['tcp', 'udp', 'sctp'].includes(protocol))
-      throw new LadingError('invalid_argument', `invalid containerPort: ${text}`);
-    return Array.from({ length: last - first + 1 }, (_, i) => `${first + i}/${protocol}`);
-  });
+  return texts.flatMap((text) => parsePortSpec(text).ports);
 }
 
 function emptyObjects(keys: readonly string[]): Record<string, object> {

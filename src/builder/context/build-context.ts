@@ -15,7 +15,9 @@ const MAX_DOCKERFILE = 16 << 20;
 /** The files a build may use, and its Dockerfile. */
 export interface BuildContext extends AsyncDisposable {
   readonly dockerfile: { readonly filename: string; readonly text: string };
-  /** What .dockerignore leaves visible. */
+  /** The rules of .dockerignore, when there are any. */
+  readonly ignore: IgnoreMatcher | undefined;
+  /** What they leave visible. */
   readonly tree: FileTree;
   /** The folder, when it is one that stays: then digests of its files are worth remembering. */
   readonly folder: string | undefined;
@@ -41,6 +43,7 @@ export async function openContext(request: BuildRequest, options: OpenContextOpt
     if (tree !== whole) whole[Symbol.dispose]();
     return {
       dockerfile: { filename: dockerfile.filename, text: dockerfile.text },
+      ignore,
       tree,
       folder: stays ? root : undefined,
       ...(git ? { git } : {}),

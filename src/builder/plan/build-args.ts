@@ -1,5 +1,5 @@
-import { expandInstruction, type Dockerfile } from '../../dockerfile/index.ts';
-import { formatPlatform, type Platform } from '../../oci/index.ts';
+import { evaluateGlobalArgs, predefinedArgs, type Dockerfile } from '../../dockerfile/index.ts';
+import type { Platform } from '../../oci/index.ts';
 
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 /** Usable in RUN without being declared; kept out of history and cache keys. */
@@ -9,21 +9,18 @@ const PROXY_ARGS: readonly string[] = [...PROXIES, ...PROXIES.map((name) => name
 export class BuildArgs {
   /** Given by the user. */
   readonly given: ReadonlyMap<string, string>;
+  /** The platform's, given values in their place. */
+  readonly predefined: ReadonlyMap<string, string>;
   /** Visible in FROM, and in a stage that declares them without a default. */
   readonly global: ReadonlyMap<string, string>;
   readonly #consumed = new Set<string>();
 
   constructor(given: Readonly<Record<string, string>>, dockerfile: Dockerfile, platforms: Platforms) {
     this.given = new Map(Object.entries(given));
-    const global = platformArgs(platforms);
-    for (const instruction of dockerfile.globalArgs) {
-      const options = { escape: dockerfile.escape, file: dockerfile, overrides: this.given };
-      for (const arg of expandInstruction(instruction, global, options).instruction.args) {
-        this.#consumed.add(arg.key);
-        if (arg.default !== undefined) global.set(arg.key, arg.default);
-      }
-    }
-    this.global = global;
+    this.predefined = predefinedArgs({ ...platforms, given: this.given });
+    this.global = evaluateGlobalArgs(dockerfile, this.predefined, this.given);
+    for (const key of this.predefined.keys()) this.#consumed.add(key);
+    for (const { args } of dockerfile.globalArgs) for (const { key } of args) this.#consumed.add(key);
   }
 
   /** The value of an ARG declared in a stage. `declared` is its own default, overridden already. */
@@ -64,15 +61,4 @@ export interface Platforms {
 
 function isBuiltIn(key: string): boolean {
   return key === 'SOURCE_DATE_EPOCH' || key.startsWith('BUILDKIT_');
-}
-
-function platformArgs({ build, target, targetStage }: Platforms): Map<string, string> {
-  const args = new Map<string, string>();
-  for (const [prefix, platform] of [['BUILD', build] as const, ['TARGET', target] as const]) {
-    args.set(`${prefix}PLATFORM`, formatPlatform(platform));
-    args.set(`${prefix}OS`, platform.os);
-    args.set(`${prefix}ARCH`, platform.architecture);
-    args.set(`${prefix}VARIANT`, platform.variant ?? '');
-  }
-  return args.set('TARGETSTAGE', targetStage);
 }

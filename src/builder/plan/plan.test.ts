@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDockerfile } from '../../dockerfile/index.ts';
+import type { BuildStepError } from '../build-error.ts';
 import { BuildArgs } from './build-args.ts';
 import { StageGraph } from './stage-graph.ts';
 
@@ -20,8 +21,38 @@ test('StageGraph.needed() keeps what the target uses, in order', () => {
   const names = (target: string | undefined) => graph.needed(graph.target(target)).map((stage) => stage.index);
   assert.deepEqual(names('three'), [0, 2]);
   assert.deepEqual(names(undefined), [5]);
-  assert.throws(() => names('FOUR'), { message: 'invalid from flag value 5: invalid stage index 5' });
-  assert.throws(() => names('none'), { message: 'target stage "none" could not be found' });
+  assert.throws(() => names('FOUR'), { reason: 'invalid from flag value 5: invalid stage index 5' });
+  assert.throws(() => names('none'), { message: 'target stage "none" could not be found (did you mean one?)' });
+});
+
+test('StageGraph.needed() refuses stages that are not complete where they are used, with the line', () => {
+  const needed = (text: string) => {
+    const { graph } = plan(text);
+    return graph.needed(graph.target(undefined));
+  };
+  // As Docker 28 answers.
+  const cases: [text: string, reason: string, line: string][] = [
+    ['FROM x AS a\nCOPY --from=A / /', 'circular dependency detected on stage: a', 'Dockerfile:2'],
+    ['FROM x AS a\nCOPY --from=0 / /', 'circular dependency detected on stage: a', 'Dockerfile:2'],
+    ['FROM x AS a\nRUN --mount=from=a,target=/b c', 'circular dependency detected on stage: a', 'Dockerfile:2'],
+    [
+      'FROM x AS a\nCOPY --from=b / /\nFROM y AS b\nFROM a',
+      'cannot copy from stage "b", it needs to be defined before current stage "a"',
+      'Dockerfile:2',
+    ],
+  ];
+  for (const [text, reason, line] of cases)
+    assert.throws(
+      () => needed(text),
+      (error: BuildStepError) => error.reason === reason && error.snippet.startsWith(line),
+      text,
+    );
+  assert.equal(needed('FROM x AS a\nCOPY --from=b / /\nFROM y AS b').length, 1);
+});
+
+test('StageGraph.baseOf() takes stage names as written, other images for what they are', () => {
+  const { graph, dockerfile } = plan('FROM scratch AS base\nFROM Base');
+  assert.equal(graph.baseOf(dockerfile.stages[1]!).kind, 'image');
 });
 
 test('StageGraph.baseOf() expands global arguments and tells stages from images', () => {
@@ -45,6 +76,7 @@ test('BuildArgs gives the user, then the stage, then the global value', () => {
   assert.equal(args.valueOf('TARGETARCH', undefined), 'arm64');
   assert.equal(args.valueOf('NOTHING', undefined), undefined);
   assert.deepEqual(args.unused(), ['L']);
+  assert.equal(plan('FROM x', { TARGETARCH: 'mine' }).args.valueOf('TARGETARCH', undefined), 'mine');
 });
 
 test('BuildArgs knows proxies and SOURCE_DATE_EPOCH without declaration', () => {

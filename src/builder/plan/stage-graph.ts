@@ -1,5 +1,12 @@
-import { expandInstruction, type Dockerfile, type Stage } from '../../dockerfile/index.ts';
+import {
+  expandInstruction,
+  nearest,
+  type Dockerfile,
+  type SourceLocation,
+  type Stage,
+} from '../../dockerfile/index.ts';
 import { LadingError } from '../../errors/index.ts';
+import { locateFailure } from '../build-error.ts';
 
 /** Where a FROM, COPY --from or --mount from= leads. */
 export type Source =
@@ -20,28 +27,45 @@ export class StageGraph {
   /** The stage to export: the last one, or the one named or numbered. @throws invalid_argument */
   target(name: string | undefined): Stage {
     const { stages } = this.#dockerfile;
-    const found = name === undefined || name === '' ? stages.at(-1) : this.#find(name, stages.length);
+    const found = name === undefined || name === '' ? stages.at(-1) : (this.#named(name) ?? this.#numbered(name));
     if (found) return found;
-    throw new LadingError('invalid_argument', `target stage "${name}" could not be found`, {
-      hint: `stages: ${stages.map((stage) => stage.name ?? String(stage.index)).join(', ')}`,
-    });
+    const names = stages.flatMap((stage) => stage.name ?? []);
+    const near = nearest(name?.toLowerCase() ?? '', names);
+    throw new LadingError(
+      'invalid_argument',
+      `target stage "${name}" could not be found${near === undefined ? '' : ` (did you mean ${near}?)`}`,
+      { hint: `stages: ${stages.map((stage) => stage.name ?? String(stage.index)).join(', ')}` },
+    );
   }
 
-  /** What a stage begins with. */
+  /** What a stage begins with: names of earlier stages count, exactly as they are, which is lower case. */
   baseOf(stage: Stage): Source {
     const options = { escape: this.#dockerfile.escape, file: this.#dockerfile };
     const { image, platform } = expandInstruction(stage.from, this.#globalArgs, options).instruction;
     if (image === 'scratch') return { kind: 'scratch' };
-    const earlier = this.#named(image, stage.index);
+    const earlier = this.#dockerfile.stages.slice(0, stage.index).findLast(({ name }) => name === image);
     if (earlier) return { kind: 'stage', stage: earlier };
     return { kind: 'image', reference: image, ...(platform === undefined ? {} : { platform }) };
   }
 
-  /** What `--from` means inside a stage. A number is a stage's index. @throws invalid_argument */
+  /**
+   * What `--from` means inside a stage, in any casing. A number is a stage's index.
+   * @throws invalid_argument for a stage that is not complete where it is used
+   */
   sourceOf(from: string, stage: Stage): Source {
+    const found = this.#named(from) ?? this.#numbered(from);
+    if (found === stage)
+      throw new LadingError('invalid_argument', `circular dependency detected on stage: ${labelOf(stage)}`, {
+        hint: 'a stage cannot copy from itself: its files are there already',
+      });
+    if (found && found.index > stage.index)
+      throw new LadingError(
+        'invalid_argument',
+        `cannot copy from stage "${from}", it needs to be defined before current stage "${labelOf(stage)}"`,
+        { hint: `move the stage at line ${found.from.location.startLine} up` },
+      );
+    if (found) return { kind: 'stage', stage: found };
     if (from === 'scratch') return { kind: 'scratch' };
-    const earlier = this.#find(from, stage.index);
-    if (earlier) return { kind: 'stage', stage: earlier };
     if (/^\d+$/.test(from))
       throw new LadingError('invalid_argument', `invalid from flag value ${from}: invalid stage index ${from}`);
     return { kind: 'image', reference: from };
@@ -55,8 +79,8 @@ export class StageGraph {
       needed.add(stage);
       const base = this.baseOf(stage);
       if (base.kind === 'stage') visit(base.stage);
-      for (const from of fromsOf(stage)) {
-        const source = this.sourceOf(from, stage);
+      for (const { from, location } of fromsOf(stage)) {
+        const source = this.#located(location, () => this.sourceOf(from, stage));
         if (source.kind === 'stage') visit(source.stage);
       }
     };
@@ -64,24 +88,34 @@ export class StageGraph {
     return [...needed].sort((a, b) => a.index - b.index);
   }
 
-  #find(name: string, before: number): Stage | undefined {
-    return (
-      this.#named(name, before) ??
-      (/^\d+$/.test(name) && Number(name) < before ? this.#dockerfile.stages[Number(name)] : undefined)
-    );
+  /** The last stage of a name. */
+  #named(name: string): Stage | undefined {
+    const wanted = name.toLowerCase();
+    return this.#dockerfile.stages.findLast((stage) => stage.name === wanted);
   }
 
-  /** The latest earlier stage of a name. */
-  #named(name: string, before: number): Stage | undefined {
-    const wanted = name.toLowerCase();
-    return this.#dockerfile.stages.slice(0, before).findLast((stage) => stage.name === wanted);
+  #numbered(text: string): Stage | undefined {
+    return /^\d{1,5}$/.test(text) ? this.#dockerfile.stages[Number(text)] : undefined;
+  }
+
+  #located<T>(location: SourceLocation, action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw locateFailure(error, this.#dockerfile, location);
+    }
   }
 }
 
-function fromsOf(stage: Stage): string[] {
+function labelOf(stage: Stage): string {
+  return stage.name ?? `stage-${stage.index}`;
+}
+
+function fromsOf(stage: Stage): { from: string; location: SourceLocation }[] {
   return stage.instructions.flatMap((instruction) => {
-    if (instruction.kind === 'copy') return instruction.from ?? [];
-    if (instruction.kind === 'run') return instruction.mounts.flatMap((mount) => mount.from ?? []);
-    return [];
+    const { location } = instruction;
+    if (instruction.kind === 'copy') return instruction.from === undefined ? [] : { from: instruction.from, location };
+    if (instruction.kind !== 'run') return [];
+    return instruction.mounts.flatMap(({ from }) => (from === undefined ? [] : { from, location }));
   });
 }

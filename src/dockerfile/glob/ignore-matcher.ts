@@ -4,6 +4,7 @@ import { cleanPath } from './clean-path.ts';
 import { compileGlob, type Glob } from './glob.ts';
 
 interface Rule {
+  readonly pattern: string;
   readonly negated: boolean;
   readonly glob: Glob;
 }
@@ -33,6 +34,16 @@ export class IgnoreMatcher {
     if (patterns.length > MAX_PATTERNS)
       throw new LadingError('invalid_argument', `too many ignore patterns: ${patterns.length}`);
     return new IgnoreMatcher(patterns.flatMap((pattern) => toRule(pattern) ?? []));
+  }
+
+  /** Whether a rule re-includes what another left out. */
+  get reincludes(): boolean {
+    return this.#rules.some(({ negated }) => negated);
+  }
+
+  /** Whether a rule alone leaves out everything. */
+  get ignoresEverything(): boolean {
+    return this.#rules.some(({ pattern }) => pattern === '*' || pattern === '**' || pattern === '**/*');
   }
 
   /** Whether a file or folder is left out of the context. */
@@ -110,7 +121,7 @@ function toRule(pattern: string): Rule | undefined {
   if (cleaned === '!') throw new LadingError('invalid_argument', 'illegal exclusion pattern: "!"');
   const negated = cleaned.startsWith('!');
   const glob = ignoreGlob(negated ? cleaned.slice(1) : cleaned);
-  return { negated, glob };
+  return { pattern: cleaned, negated, glob };
 }
 
 /** A leading `**` without "/" matches the end of a name anywhere, as in patternmatcher: `**foo` matches "a/xfoo". */

@@ -21,19 +21,12 @@ export interface Node extends Arguments {
   readonly comments: readonly string[];
 }
 
-export interface DockerfileWarning {
-  /** Name of the build check, as in Docker's reference. */
-  readonly rule: string;
-  readonly message: string;
-  readonly url: string;
-  readonly location: SourceLocation;
-}
-
 export interface ParseResult {
   readonly nodes: Node[];
   readonly escape: EscapeCharacter;
   readonly directives: Directives;
-  readonly warnings: DockerfileWarning[];
+  /** Numbers of the lines that end an instruction with an empty line inside. */
+  readonly emptyContinuations: number[];
 }
 
 /** First stage: lines, directives, comments, continuations and here-documents. */
@@ -45,7 +38,7 @@ class Parser {
   readonly #file: SourceFile;
   readonly #lines: SourceLines;
   readonly #directives = new DirectiveReader();
-  readonly #warnings: DockerfileWarning[] = [];
+  readonly #emptyContinuations: number[] = [];
   #comments: string[] = [];
   #startLine = 1;
 
@@ -66,7 +59,7 @@ class Parser {
       throw locate(error, this.#file, { startLine: this.#startLine, endLine });
     }
     const { escape, values } = this.#directives;
-    return { nodes, escape, directives: values, warnings: this.#warnings };
+    return { nodes, escape, directives: values, emptyContinuations: this.#emptyContinuations };
   }
 
   #nextStart(): string | undefined {
@@ -100,7 +93,7 @@ class Parser {
     else this.#comments.push(comment);
   }
 
-  /** Adds lines until one does not end with the escape character; skips comments and, with a warning, blank lines. */
+  /** Adds lines until one does not end with the escape character; skips comments and blank lines, which a check reports. */
   #join(first: string): string {
     const pieces = [first];
     let blank = false;
@@ -116,7 +109,7 @@ class Parser {
       pieces.push(text);
       if (!continues) break;
     }
-    if (blank) this.#warnings.push(emptyContinuation(this.#lines.number));
+    if (blank) this.#emptyContinuations.push(this.#lines.number);
     return pieces.join('');
   }
 
@@ -154,13 +147,4 @@ function isJson(keyword: string, rest: string): boolean {
     if (error instanceof Problem) return true;
     throw error;
   }
-}
-
-function emptyContinuation(line: number): DockerfileWarning {
-  return {
-    rule: 'NoEmptyContinuation',
-    message: 'Empty continuation line (blank lines inside an instruction will become errors in a future release)',
-    url: 'https://docs.docker.com/go/dockerfile/rule/no-empty-continuation/',
-    location: { startLine: line, endLine: line },
-  };
 }

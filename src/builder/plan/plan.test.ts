@@ -16,12 +16,12 @@ function plan(text: string, given: Record<string, string> = {}) {
 
 test('StageGraph.needed() keeps what the target uses, in order', () => {
   const { graph } = plan(
-    'FROM a AS one\nFROM b AS two\nFROM one AS three\nFROM scratch AS four\nCOPY --from=three /x /\nRUN --mount=from=5 true\nFROM z AS five\nFROM y',
+    'FROM a AS one\nFROM b AS two\nFROM one AS three\nFROM scratch AS four\nCOPY --from=three /x /\nRUN --mount=from=9 true\nFROM z AS five\nFROM y',
   );
   const names = (target: string | undefined) => graph.needed(graph.target(target)).map((stage) => stage.index);
   assert.deepEqual(names('three'), [0, 2]);
   assert.deepEqual(names(undefined), [5]);
-  assert.throws(() => names('FOUR'), { reason: 'invalid from flag value 5: invalid stage index 5' });
+  assert.throws(() => names('FOUR'), { reason: 'invalid from flag value 9: invalid stage index 9' });
   assert.throws(() => names('none'), { message: 'target stage "none" could not be found (did you mean one?)' });
 });
 

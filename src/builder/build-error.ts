@@ -7,11 +7,18 @@ export class BuildStepError extends LadingError {
   readonly reason: string;
   /** As `docker build` shows it: file:line, the lines, ">>>" before the failing one. */
   readonly snippet: string;
+  readonly location: SourceLocation | undefined;
 
-  constructor(code: ErrorCode, reason: string, snippet: string, options: { cause?: unknown; hint?: string } = {}) {
+  constructor(
+    code: ErrorCode,
+    reason: string,
+    snippet: string,
+    options: { cause?: unknown; hint?: string; location?: SourceLocation } = {},
+  ) {
     super(code, snippet === '' ? reason : `${reason}\n${snippet.trimEnd()}`, options);
     this.reason = reason;
     this.snippet = snippet;
+    this.location = options.location;
   }
 }
 
@@ -26,6 +33,7 @@ export function locateFailure(thrown: unknown, file: SourceFile, location: Sourc
   const snippet = new DockerfileError('', file, { location }).renderSnippet();
   return new BuildStepError(error.code, messageOf(error), snippet, {
     cause: error,
+    location,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 }

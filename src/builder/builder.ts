@@ -11,6 +11,7 @@ import {
   type Platform,
   type Reference,
 } from '../oci/index.ts';
+import { answerCall } from './answer-call.ts';
 import { BuildStepError } from './build-error.ts';
 import { BuildCache } from './cache/build-cache.ts';
 import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
@@ -114,6 +115,11 @@ export class Builder {
 
   async #build(request: BuildRequest, run: Run): Promise<BuildResult> {
     const { names, lease, context, onEvent, signal } = run;
+    if (request.call !== undefined && request.call !== 'build') {
+      const { call } = request;
+      onEvent({ kind: 'call', call, ...(await answerCall(call, { request, context, images: this.#d.images })) });
+      return { tags: [], metadata: {} };
+    }
     const dockerfile = parseDockerfile(context.dockerfile.text, { filename: context.dockerfile.filename });
     const progress = new Progress(onEvent);
     const wanted = request.platforms ?? [];

@@ -26,3 +26,4 @@ export { evaluateGlobalArgs } from './global-args.ts';
 export * from './lint/index.ts';
 export { nearest } from './suggest.ts';
 export { renderSnippet } from './snippet.ts';
+export * from './calls/index.ts';

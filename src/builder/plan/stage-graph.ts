@@ -77,15 +77,19 @@ export class StageGraph {
     const visit = (stage: Stage): void => {
       if (needed.has(stage)) return;
       needed.add(stage);
-      const base = this.baseOf(stage);
-      if (base.kind === 'stage') visit(base.stage);
-      for (const { from, location } of fromsOf(stage)) {
-        const source = this.#located(location, () => this.sourceOf(from, stage));
-        if (source.kind === 'stage') visit(source.stage);
-      }
+      for (const source of this.sourcesOf(stage)) visit(source);
     };
     visit(target);
     return [...needed].sort((a, b) => a.index - b.index);
+  }
+
+  /** Stages a stage needs directly: the one it begins with, then those it copies or mounts from. @throws invalid_argument, with the line */
+  sourcesOf(stage: Stage): Stage[] {
+    const sources = [
+      this.#located(stage.from.location, () => this.baseOf(stage)),
+      ...fromsOf(stage).map(({ from, location }) => this.#located(location, () => this.sourceOf(from, stage))),
+    ];
+    return sources.flatMap((source) => (source.kind === 'stage' ? source.stage : []));
   }
 
   /** The last stage of a name. */

@@ -18,6 +18,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   int('cpu-shares', 'c', 'CPU shares (relative weight)'),
   text('cpuset-cpus', '', 'CPUs in which to allow execution ("0-3", "0,1")'),
   text('cpuset-mems', '', 'MEMs in which to allow execution ("0-3", "0,1")'),
+  bool('debug', 'D', 'Explain each warning of the build checks'),
   bool('explain', '', 'Say for each step that runs why it was not in the cache'),
   text('file', 'f', 'Name of the Dockerfile, or of a build in TypeScript (default: "PATH/Dockerfile")'),
   text('iidfile', '', 'Write the image ID to a file'),
@@ -53,5 +54,4 @@ export const BUILD_FLAGS: readonly Flag[] = [
   { ...text('isolation', '', ''), hidden: true },
   { ...text('builder', '', ''), hidden: true },
   { ...list('security-opt', '', ''), hidden: true },
-  { ...bool('debug', 'D', ''), hidden: true },
 ];

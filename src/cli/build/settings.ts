@@ -5,6 +5,7 @@ import { keyValues, parseBytes, parseDuration } from '../container-options/value
 import type { FlagValues } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';
 import { attestations } from './attestations.ts';
+import { callOf } from './call.ts';
 import { fieldsOf, parseTyped, type TypedOptions } from './typed-options.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -30,6 +31,7 @@ export function settingsOf(flags: FlagValues, env: Environment): BuildSettings {
     outputs: outputs(flags),
     annotations: [...flags.list('annotation')],
     explain: flags.bool('explain'),
+    call: callOf(flags).call,
     ...given('target', flags.text('target')),
     ...given('networkMode', flags.text('network')),
     ...given('cgroupParent', flags.text('cgroup-parent')),

@@ -1,16 +1,23 @@
 import type { BuildEvent } from '../../client/index.ts';
 import { failureBlock, type BuildDisplay } from './build-display.ts';
 import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
+import { BuildWarnings } from './build-warnings.ts';
 
 /** Lines for pipes and logs: "#5 [2/7] RUN npm install", "#5 0.312 output", "#5 DONE 1.2s". */
 export class PlainDisplay implements BuildDisplay {
   readonly #steps: BuildSteps;
   readonly #write: (text: string) => void;
+  readonly #warnings: BuildWarnings;
   #last: BuildStep | undefined;
 
-  constructor(write: (text: string) => void, steps: BuildSteps = new BuildSteps()) {
+  constructor(
+    write: (text: string) => void,
+    steps: BuildSteps = new BuildSteps(),
+    warnings: BuildWarnings = new BuildWarnings(),
+  ) {
     this.#write = write;
     this.#steps = steps;
+    this.#warnings = warnings;
   }
 
   show(event: BuildEvent): void {
@@ -19,15 +26,16 @@ export class PlainDisplay implements BuildDisplay {
       const output = this.#steps.onOutput(event);
       if (output !== undefined) this.#printLines(output.step, output.lines);
     } else if (event.kind === 'progress') this.#showProgress(event);
-    else if (event.kind === 'warning')
-      this.#write(`WARNING: ${event.message}${event.line === undefined ? '' : ` (line ${event.line})`}\n`);
-    else if (event.kind === 'result') {
+    else if (event.kind === 'warning') {
+      if (!this.#warnings.take(event)) this.#write(`WARNING: ${event.message}\n`);
+    } else if (event.kind === 'result') {
       this.#write(`\nwriting image ${event.imageId} done\n`);
       for (const tag of event.tags) this.#write(`naming to ${tag} done\n`);
     }
   }
 
   finish(failed: boolean): void {
+    this.#write(this.#warnings.text());
     if (failed) this.#write(failureBlock(this.#steps.steps.findLast((step) => step.status === 'failed')));
   }
 

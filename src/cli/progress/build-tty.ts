@@ -3,6 +3,7 @@ import type { BuildEvent } from '../../client/index.ts';
 import { humanSize } from '../format/units.ts';
 import { amountText, failureBlock, type BuildDisplay } from './build-display.ts';
 import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
+import { BuildWarnings } from './build-warnings.ts';
 
 const REDRAW_MS = 80;
 const OUTPUT_LINES = 6;
@@ -18,12 +19,14 @@ export class TtyDisplay implements BuildDisplay {
   readonly #colors: typeof PLAIN_COLORS;
   readonly #steps = new BuildSteps();
   readonly #warnings: string[] = [];
+  readonly #checks: BuildWarnings;
   readonly #started = performance.now();
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
   #result: string[] = [];
 
-  constructor(out: NodeJS.WriteStream, options: { colors: boolean }) {
+  constructor(out: NodeJS.WriteStream, options: { colors: boolean; expandWarnings?: boolean }) {
+    this.#checks = new BuildWarnings(options.expandWarnings);
     this.#out = out;
     this.#colors = options.colors ? COLORS : PLAIN_COLORS;
     this.#timer = setInterval(() => this.#redraw(), REDRAW_MS);
@@ -38,8 +41,9 @@ export class TtyDisplay implements BuildDisplay {
       this.#steps
         .find(event.step)
         ?.progress.set(event.id, `${event.id} ${event.status} ${amountText(event, humanSize)}`.trimEnd());
-    else if (event.kind === 'warning') this.#warnings.push(event.message);
-    else if (event.kind === 'result')
+    else if (event.kind === 'warning') {
+      if (!this.#checks.take(event)) this.#warnings.push(event.message);
+    } else if (event.kind === 'result')
       this.#result = [` => writing image ${event.imageId}`, ...event.tags.map((tag) => ` => naming to ${tag}`)];
   }
 
@@ -47,6 +51,7 @@ export class TtyDisplay implements BuildDisplay {
     clearInterval(this.#timer);
     this.#redraw(failed ? 'ERROR' : 'FINISHED');
     for (const warning of this.#warnings) this.#out.write(`WARNING: ${printable(warning)}\n`);
+    this.#out.write(this.#checks.text());
     if (failed) this.#out.write(failureBlock(this.#steps.steps.findLast((step) => step.status === 'failed')));
   }
 

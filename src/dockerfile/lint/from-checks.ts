@@ -6,7 +6,7 @@ import type { Dockerfile, Stage } from '../parse-dockerfile.ts';
 import { expandWord, type ExpandResult } from '../shell/expand.ts';
 import { nearest } from '../suggest.ts';
 import type { CheckReport } from './check-report.ts';
-import type { BaseFacts, LintFacts } from './lint-facts.ts';
+import type { LintFacts } from './lint-facts.ts';
 
 const NOTHING: ReadonlyMap<string, string> = new Map();
 
@@ -50,13 +50,11 @@ export function checkFrom(
 export function checkBasePlatform(
   from: FromInstruction,
   image: string,
-  facts: { readonly expected: Platform; readonly base: BaseFacts },
+  { expected, actual }: { readonly expected: Platform; readonly actual: Platform },
   report: CheckReport,
 ): void {
-  const { expected, base } = facts;
-  if (expected.os === base.platform.os && expected.architecture === base.platform.architecture) return;
-  const [actual, wanted] = [formatPlatform(base.platform), formatPlatform(expected)];
-  const message = `Base image ${image} was pulled with platform "${actual}", expected "${wanted}" for current build`;
+  if (expected.os === actual.os && expected.architecture === actual.architecture) return;
+  const message = `Base image ${image} was pulled with platform "${formatPlatform(actual)}", expected "${formatPlatform(expected)}" for current build`;
   report.add('InvalidBaseImagePlatform', from.location, message, from.comments);
 }
 

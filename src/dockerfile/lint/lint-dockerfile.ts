@@ -68,7 +68,8 @@ function baseState(
   if (image === 'scratch') return stateOfBase('scratch');
   const base = facts.base?.(image, platform);
   const expected = platform === undefined ? facts.target : attempt(() => parsePlatform(platform));
-  if (base && expected) checkBasePlatform(stage.from, image, { expected, base }, report);
+  const actual = base?.platform;
+  if (actual && expected) checkBasePlatform(stage.from, image, { expected, actual }, report);
   return stateOfBase(base);
 }
 

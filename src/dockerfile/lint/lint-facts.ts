@@ -9,7 +9,7 @@ export interface BaseFacts {
   readonly shell: boolean;
   /** ONBUILD triggers. */
   readonly onbuild: readonly string[];
-  readonly platform: Platform;
+  readonly platform?: Platform;
 }
 
 /** What the checks may know besides the Dockerfile. What is not known is not complained about. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { BuildEvent } from '../../../client/index.ts';
 import { LadingError, isLadingError } from '../../../errors/index.ts';
+import { CallDisplay, callOf } from '../../build/call.ts';
 import { resolveContext, type ResolvedContext } from '../../build/context.ts';
 import { BUILD_FLAGS } from '../../build/flags.ts';
 import { settingsOf } from '../../build/settings.ts';
@@ -8,6 +9,7 @@ import type { Command, Context, Invocation } from '../../command.ts';
 import { allCredentials } from '../../credentials.ts';
 import type { FlagValues } from '../../flags.ts';
 import type { BuildDisplay } from '../../progress/build-display.ts';
+import { BuildWarnings } from '../../progress/build-warnings.ts';
 import { EXIT_FAILURE, ExitError, UsageError } from '../../usage-error.ts';
 
 type Result = Extract<BuildEvent, { kind: 'result' }>;
@@ -25,6 +27,12 @@ export const command: Command = {
   arity: [1, 1],
   async run(invocation) {
     const { flags, context } = invocation;
+    const call = callOf(flags);
+    if (call.call !== 'build') {
+      const display = new CallDisplay();
+      await buildShowing(invocation, display);
+      return display.print(context, call);
+    }
     const quiet = flags.bool('quiet') || flags.text('progress') === 'quiet';
     const result = await buildShowing(invocation, await displayFor(flags, context, quiet));
     const iidfile = flags.text('iidfile');
@@ -99,11 +107,13 @@ async function displayFor(flags: FlagValues, context: Context, quiet: boolean): 
     return { show: (event) => void stderr.write(`${JSON.stringify(event)}\n`), finish: () => undefined };
   if (mode === 'tty' || (mode === 'auto' && stderr.isTTY)) {
     const { TtyDisplay } = await import('../../progress/build-tty.ts');
-    return new TtyDisplay(stderr, { colors: (context.env['NO_COLOR'] ?? '') === '' });
+    const colors = (context.env['NO_COLOR'] ?? '') === '';
+    return new TtyDisplay(stderr, { colors, expandWarnings: flags.bool('debug') });
   }
   if (mode !== 'auto' && mode !== 'plain') throw new UsageError(`invalid progress mode "${mode}"`);
   const { PlainDisplay } = await import('../../progress/build-plain.ts');
-  return new PlainDisplay((words) => void stderr.write(words));
+  const warnings = new BuildWarnings(flags.bool('debug'));
+  return new PlainDisplay((words) => void stderr.write(words), undefined, warnings);
 }
 
 /** The build itself failed, as opposed to the way to the daemon. */

@@ -2,22 +2,47 @@
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
 
-  /** Runs `work` when every earlier holder of `key` has finished, whatever their outcome. */
-  async run<T>(key: string, work: () => Promise<T> | T): Promise<T> {
+  /**
+   * Runs `work` when every earlier holder of `key` has finished, whatever their outcome. `signal` ends the waiting, not the work.
+   * @throws the signal's reason
+   */
+  async run<T>(key: string, work: () => Promise<T> | T, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
     const before = this.#tails.get(key) ?? Promise.resolve();
     const { promise: tail, resolve: release } = Promise.withResolvers<void>();
     this.#tails.set(key, tail);
-    await before;
+    const leave = (): void => {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+      release();
+    };
+    try {
+      await untilAborted(before, options.signal);
+    } catch (error) {
+      // Whoever waits behind still waits for those before.
+      void before.then(leave);
+      throw error;
+    }
     try {
       return await work();
     } finally {
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
-      release();
+      leave();
     }
   }
 
   /** Whether anybody holds or awaits `key`. */
   isHeld(key: string): boolean {
     return this.#tails.has(key);
+  }
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return promise;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -24,6 +24,8 @@ import { StageGraph } from './plan/stage-graph.ts';
 import { GitRepositories } from './git/repositories.ts';
 import { Progress } from './progress.ts';
 import { CacheMounts } from './run/cache-mounts.ts';
+import { checkEntitlementNames, checkStages } from './run/entitlements.ts';
+import { FailedSteps } from './run/failed-steps.ts';
 import { Scratch } from './scratch.ts';
 import { BuildSession } from './session.ts';
 import { Solver } from './solver.ts';
@@ -50,6 +52,8 @@ export class Builder {
   readonly #cacheMounts: CacheMounts;
   readonly #downloads: Downloads;
   readonly #repositories: GitRepositories;
+  /** Of `--on-error shell`: failed steps that wait for somebody to open a shell in them. */
+  readonly failedSteps = new FailedSteps();
   readonly #digests = new Map<string, FileDigests>();
 
   constructor(dependencies: BuilderDependencies) {
@@ -73,6 +77,7 @@ export class Builder {
     const abort = new AbortController();
     const either = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
     try {
+      checkEntitlementNames(request);
       const names = request.tags.map((tag) => withDefaultTag(parseReference(tag)));
       await this.#scratch.ready();
       await using lease = this.#d.lease();
@@ -143,6 +148,7 @@ export class Builder {
     const graph = new StageGraph(dockerfile, args.global);
     const target = graph.target(request.target);
     const needed = graph.needed(target);
+    checkStages(needed, dockerfile, request);
     const several = (request.platforms ?? []).length > 1;
     await using session = new BuildSession({
       ...this.#d,
@@ -160,6 +166,7 @@ export class Builder {
       solver: this.#solver,
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
+      failedSteps: this.failedSteps,
       scratch: this.#scratch,
       repositories: this.#repositories,
       buildStage: (stage, current) => buildStage(stage, current, this.#downloads),

@@ -109,6 +109,11 @@ export class StepProgress {
     this.#onEvent({ kind: 'progress', step: this.#step, id, status, ...amounts });
   }
 
+  /** The step failed and is kept under this name. */
+  debug(id: string): void {
+    this.#onEvent({ kind: 'debug', id, step: this.#step });
+  }
+
   end(status: 'cached' | 'done' | 'failed'): void {
     this.#onEvent(this.#describe(status, Math.round(performance.now() - this.#startedMs)));
   }

@@ -3,8 +3,10 @@ import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RootfsMounter } from '../runtime/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
+import { MS, mount } from '../sys/index.ts';
 
 const KEY_PREFIX = 'build-';
+const PAGE_BYTES = 4096;
 
 /** A key for a snapshot that lives no longer than a build. */
 export function temporaryKey(): string {
@@ -51,7 +53,7 @@ export class Scratch {
   }
 
   /** Mounts a snapshot. Never removes what is below the mount point: `release` unmounts and drops the empty folder. */
-  async mounted(mount: Mount): Promise<{ path: string; release: () => Promise<void> }> {
+  async mounted(snapshot: Mount): Promise<{ path: string; release: () => Promise<void> }> {
     const path = join(this.#root, 'mounts', randomBytes(8).toString('hex'));
     await mkdir(path, { recursive: true, mode: 0o700 });
     const release = async (): Promise<void> => {
@@ -59,7 +61,25 @@ export class Scratch {
       await rmdir(path).catch(() => undefined);
     };
     try {
-      this.#mounter.mount(mount, path);
+      this.#mounter.mount(snapshot, path);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    return { path, release };
+  }
+
+  /** A folder of root's in memory, for what must reach no disk. */
+  async memory(sizeBytes: number): Promise<{ path: string; release: () => Promise<void> }> {
+    const path = join(this.#root, 'mounts', randomBytes(8).toString('hex'));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const release = async (): Promise<void> => {
+      this.#mounter.unmount(path);
+      await rmdir(path).catch(() => undefined);
+    };
+    try {
+      const pages = Math.ceil(sizeBytes / PAGE_BYTES) + 1;
+      mount('tmpfs', path, 'tmpfs', MS.NOSUID | MS.NODEV | MS.NOEXEC, `mode=0700,size=${pages * PAGE_BYTES}`);
     } catch (error) {
       await release();
       throw error;

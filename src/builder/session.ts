@@ -24,6 +24,7 @@ import type { BuildArgs } from './plan/build-args.ts';
 import type { Source, StageGraph } from './plan/stage-graph.ts';
 import type { PlatformProgress, StepProgress } from './progress.ts';
 import type { CacheMounts } from './run/cache-mounts.ts';
+import type { FailedSteps } from './run/failed-steps.ts';
 import { temporaryKey, type Scratch } from './scratch.ts';
 import type { Solver } from './solver.ts';
 import type { StageResult } from './stage-result.ts';
@@ -63,6 +64,7 @@ export interface SessionOptions {
   readonly repositories: GitRepositories;
   readonly snapshotter: Snapshotter;
   readonly executor: StepExecutor;
+  readonly failedSteps: FailedSteps;
   readonly log: Log;
   readonly resolveBase: BuilderDependencies['resolveBase'];
   buildStage(stage: Stage, session: BuildSession): Promise<StageResult>;

@@ -4,7 +4,7 @@ import type { RegistryClient } from '../distribution/index.ts';
 import type { Image, ImageStore, LayerBlobs, Unpacker } from '../image/index.ts';
 import type { MetadataStore } from '../metadata/index.ts';
 import type { Digest, Platform } from '../oci/index.ts';
-import type { ContainerMount, ProcessSpec, RootfsMounter } from '../runtime/index.ts';
+import type { Attachment, ContainerMount, ProcessSpec, RootfsMounter } from '../runtime/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
 import type { Credentials, StepLimits, Ulimit } from './request.ts';
 
@@ -13,31 +13,57 @@ export type * from './events.ts';
 
 export type NetworkMode = 'default' | 'none' | 'host';
 
-/** Runs one RUN step to its end in a throw-away container. */
+/** One RUN step as a container. */
+export interface ExecutedStep {
+  /** Snapshot to mount as the root file system. */
+  readonly mount: Mount;
+  readonly process: ProcessSpec;
+  readonly mounts: readonly ContainerMount[];
+  readonly networkMode: NetworkMode;
+  readonly hostname: string;
+  /** "host:address" */
+  readonly extraHosts: readonly string[];
+  readonly limits?: StepLimits;
+  readonly ulimits?: readonly Ulimit[];
+  readonly shmSizeBytes?: number;
+  readonly cgroupParent?: string;
+  /** All capabilities and devices, no seccomp: `--security=insecure`. */
+  readonly privileged?: boolean;
+}
+
+/** Runs RUN steps in throw-away containers. */
 export interface StepExecutor {
-  /** @returns the exit code; aborting kills the process */
+  /**
+   * Runs one to its end.
+   * @returns the exit code; aborting kills the process
+   * @throws deadline_exceeded when it ran longer than its limits allow
+   */
   run(
-    step: {
-      /** Snapshot to mount as the root file system. */
-      readonly mount: Mount;
-      readonly process: ProcessSpec;
-      readonly mounts: ContainerMount[];
-      readonly networkMode: NetworkMode;
-      readonly hostname: string;
-      /** "host:address" */
-      readonly extraHosts: string[];
-      readonly limits?: StepLimits;
-      readonly ulimits?: readonly Ulimit[];
-      readonly shmSizeBytes?: number;
-      readonly cgroupParent?: string;
-      /** All capabilities and devices, no seccomp: `--security=insecure`. */
-      readonly privileged?: boolean;
-    },
+    step: ExecutedStep,
     io: {
       readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
       readonly signal?: AbortSignal;
+      /** The kernel killed something of the step for want of memory. */
+      readonly onOutOfMemory?: () => void;
     },
   ): Promise<number>;
+  /** Starts one whose process has a terminal. Limits do not hold for it. The caller closes it. */
+  openTerminal(step: ExecutedStep, size: TerminalSize): Promise<StepTerminal>;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A running step with a terminal. */
+export interface StepTerminal {
+  readonly attachment: Attachment;
+  /** Resolves when its process has ended. */
+  readonly ended: Promise<void>;
+  resize(size: TerminalSize): Promise<void>;
+  /** Kills what runs and gives everything back. Idempotent. */
+  close(): Promise<void>;
 }
 
 /** Keeps what a running build made or needs from the garbage collector until it is disposed. Await before looking whether a thing exists. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pathOf, type Caller } from './caller.ts';
 import type { Query } from './query.ts';
@@ -116,6 +117,15 @@ export class ImagesApi {
       ...buildBody(context, settings, options.credentials),
       ...(options.signal ? { signal: options.signal } : {}),
     });
+  }
+
+  /** A shell in the failed step that a `debug` event named. */
+  failedStepShell(id: string, query: { h: number; w: number }): Promise<Socket> {
+    return this.#caller.hijack('POST', `/lading/build/debug/${pathOf(id)}/shell`, { query });
+  }
+
+  async failedStepResize(id: string, query: { h: number; w: number }): Promise<void> {
+    await this.#caller.json('POST', `/lading/build/debug/${pathOf(id)}/resize`, { query });
   }
 
   buildPrune(query: { all?: boolean; filters?: Filters }): Promise<PruneReport> {

@@ -1,4 +1,4 @@
-import type { Builder } from '../builder/index.ts';
+import type { Builder, TerminalSize } from '../builder/index.ts';
 import type { EventBus } from './events.ts';
 import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, Filters } from './types.ts';
 
@@ -27,6 +27,14 @@ export class LocalBuilder implements BuildEngine {
       await this.#collect().catch(() => 0);
       throw error;
     }
+  }
+
+  openFailedStep(id: string, size: TerminalSize): ReturnType<BuildEngine['openFailedStep']> {
+    return this.#builder.failedSteps.open(id, size);
+  }
+
+  resizeFailedStep(id: string, size: TerminalSize): Promise<void> {
+    return this.#builder.failedSteps.resize(id, size);
   }
 
   async prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }> {

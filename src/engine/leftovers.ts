@@ -45,13 +45,22 @@ function mountsBelow(folders: readonly string[]): string[] {
     .toReversed();
 }
 
-/** Removes the engine's own cgroup folder from every hierarchy (v1, hybrid and v2) where nothing is in it. */
-export function removeCgroupParent(cgroupParent: string): void {
+/** The folders a cgroup may have: v1, hybrid and v2. */
+function cgroupFolders(cgroup: string): string[] {
   const root = '/sys/fs/cgroup';
   const hierarchies = existsSync(root) ? readdirSync(root).map((name) => join(root, name)) : [];
-  for (const hierarchy of [root, ...hierarchies]) {
+  return [root, ...hierarchies].map((hierarchy) => join(hierarchy, cgroup));
+}
+
+export function hasCgroup(cgroup: string): boolean {
+  return cgroupFolders(cgroup).some((folder) => existsSync(folder));
+}
+
+/** Removes a cgroup folder from every hierarchy where nothing is in it. */
+export function removeCgroupParent(cgroupParent: string): void {
+  for (const folder of cgroupFolders(cgroupParent)) {
     try {
-      rmdirSync(join(hierarchy, cgroupParent));
+      rmdirSync(folder);
     } catch {
       // There is none, or another daemon's containers are in it.
     }

@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { BuildEvent, BuildRequest, BuildResult, Credentials } from '../builder/index.ts';
+import type {
+  BuildEvent,
+  BuildRequest,
+  BuildResult,
+  Credentials,
+  StepTerminal,
+  TerminalSize,
+} from '../builder/index.ts';
 import type { Healthcheck, Platform, RunConfig } from '../oci/index.ts';
 import type { Attachment, LogLine, LogQuery } from '../runtime/index.ts';
 
@@ -447,6 +454,15 @@ export interface BuildEngine {
     options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
   ): Promise<BuildResult>;
   prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }>;
+  /**
+   * A shell in the failed step that a `debug` event named; once. `leave` releases the step, as the shell's own end does.
+   * @throws not_found, conflict
+   */
+  openFailedStep(
+    id: string,
+    size: TerminalSize,
+  ): Promise<{ terminal: StepTerminal; banner: string; leave: () => void }>;
+  resizeFailedStep(id: string, size: TerminalSize): Promise<void>;
 }
 
 /** Docker's event shape. */

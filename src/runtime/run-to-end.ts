@@ -13,6 +13,8 @@ export interface RunIo {
   readonly onOutput: OnOutput;
   readonly stdin?: Readable;
   readonly signal?: AbortSignal;
+  /** Called at the end when the kernel killed something inside for want of memory. Only runc keeps the cgroup long enough to tell. */
+  readonly onOutOfMemory?: () => void;
 }
 
 const KILL_RETRY_MS = 100;
@@ -33,7 +35,8 @@ export async function runToEnd(
   const pidFile = join(dir, 'run.pid');
   rmSync(pidFile, { force: true });
   await writeFile(join(dir, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-  const args = [...driver.globalArgs, 'run', '--bundle', dir, '--pid-file', pidFile, id];
+  const keep = io.onOutOfMemory !== undefined && driver.program.name === 'runc' ? ['--keep'] : [];
+  const args = [...driver.globalArgs, 'run', ...keep, '--bundle', dir, '--pid-file', pidFile, id];
   const child = spawn(driver.program.path, args, {
     cwd: dir,
     env: RUNTIME_ENV,
@@ -47,6 +50,7 @@ export async function runToEnd(
   try {
     const status = await ended(child);
     if (io.signal?.aborted) throw new LadingError('cancelled', 'run: cancelled', { cause: io.signal.reason });
+    if (keep.length > 0 && driver.outOfMemoryKills(id) > 0) io.onOutOfMemory?.();
     const said = output.finish();
     if (said === undefined) return status;
     throw startFailure('create', driver.program.name, said, spec.process.args[0] ?? '');

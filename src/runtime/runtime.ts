@@ -58,6 +58,8 @@ export interface ContainerSpec {
   readonly rootfs: string;
   readonly readonlyRootfs: boolean;
   readonly hostname: string;
+  /** Whether the process finds its hostname in $HOSTNAME. Default true, as in Docker's containers; BuildKit's steps do not. */
+  readonly hostnameInEnv?: boolean;
   readonly domainname?: string;
   readonly mounts: readonly ContainerMount[];
   readonly namespaces: {
@@ -219,6 +221,8 @@ export interface ContainerRuntime {
       readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
       readonly stdin?: Readable;
       readonly signal?: AbortSignal;
+      /** Called before the end when the kernel killed something inside for want of memory (runc only). */
+      readonly onOutOfMemory?: () => void;
     },
   ): Promise<number>;
 }

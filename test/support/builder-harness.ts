@@ -8,7 +8,9 @@ import {
   type BuildEvent,
   type BuildRequest,
   type BuildResult,
+  type ExecutedStep,
   type StepExecutor,
+  type StepTerminal,
 } from '../../src/builder/index.ts';
 import { LocalContentStore } from '../../src/content/index.ts';
 import { RegistryClient } from '../../src/distribution/index.ts';
@@ -32,7 +34,7 @@ class HarnessExecutor implements StepExecutor {
     this.#dir = dir;
   }
 
-  async run(step: Parameters<StepExecutor['run']>[0], io: Parameters<StepExecutor['run']>[1]): Promise<number> {
+  async run(step: ExecutedStep, io: Parameters<StepExecutor['run']>[1]): Promise<number> {
     this.runs.push([...step.process.args]);
     const id = `build-${randomBytes(8).toString('hex')}`;
     const dir = join(this.#dir, id);
@@ -74,6 +76,10 @@ class HarnessExecutor implements StepExecutor {
       overlayMounter.unmount(rootfs);
       rmSync(dir, { recursive: true });
     }
+  }
+
+  async openTerminal(): Promise<StepTerminal> {
+    throw new Error('the harness has no terminals: use a daemon');
   }
 }
 

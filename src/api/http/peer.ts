@@ -23,12 +23,12 @@ export function isTrustedPeer(uid: number | undefined, ownUid = process.getuid?.
 }
 
 /** @throws permission_denied unless the peer is root or the daemon's own user */
-export function requireTrustedPeer(call: Call): void {
+export function requireTrustedPeer(call: Call, attempted = 'cannot read the build context in place'): void {
   const uid = peerUid(call);
   if (isTrustedPeer(uid)) return;
   throw new LadingError(
     'permission_denied',
-    `cannot read the build context in place: the client is ${uid === undefined ? 'not on the unix socket' : `user ${uid}`}`,
+    `${attempted}: the client is ${uid === undefined ? 'not on the unix socket' : `user ${uid}`}`,
     { hint: 'send the context as a tar, or build as root' },
   );
 }

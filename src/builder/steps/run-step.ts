@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand, type RunInstruction, type Stage } from '../../dockerfile/index.ts';
-import { LadingError } from '../../errors/index.ts';
+import { LadingError, isLadingError } from '../../errors/index.ts';
 import type { ChainID, RunConfig } from '../../oci/index.ts';
 import type { ContainerMount } from '../../runtime/index.ts';
 import { goQuote } from '../config/go-format.ts';
@@ -10,7 +10,11 @@ import type { StepProgress } from '../progress.ts';
 import { removeMountStubs } from '../run/mount-stubs.ts';
 import type { BuildSession } from '../session.ts';
 import type { LayerOperation } from '../solver.ts';
-import type { NetworkMode } from '../types.ts';
+import { checkRun } from '../run/entitlements.ts';
+import { bannerOf, shellIn } from '../run/failed-shell.ts';
+import { SecretMask } from '../run/secret-mask.ts';
+import { processFailure, timeFailure } from '../run/step-failure.ts';
+import type { BuildSettings, ExecutedStep, NetworkMode } from '../types.ts';
 import { prepareMounts } from './run-mounts.ts';
 
 export interface RunStepContext {
@@ -23,6 +27,8 @@ export interface RunStepContext {
   readonly step: StepProgress;
 }
 
+type StepOptions = Pick<ExecutedStep, 'limits' | 'ulimits' | 'shmSizeBytes' | 'cgroupParent'>;
+
 const HOSTNAME = 'buildkitsandbox';
 const SCRIPT_FOLDER = '/dev/pipes';
 
@@ -33,59 +39,114 @@ export function runArguments(config: RunConfig, run: RunInstruction): string[] {
   return withShell(config, { form: run.form, args });
 }
 
-/** RUN as a layer. The key holds what the process sees: files below, arguments, environment, user, folder, mounts, network. */
+/**
+ * RUN as a layer. The key holds what the process sees: files below, arguments, environment, user, folder, mounts, network. What it may take of the
+ * machine is not in it.
+ */
 export async function runOperation(context: RunStepContext, run: RunInstruction): Promise<LayerOperation> {
   const { session, stage, config, parent, args: buildArgs } = context;
-  checkSupported(run);
+  const { request, signal } = session.o;
+  checkRun(run, request);
   const args = runArguments(config, run);
   const command = runCommand(run);
   const script = command.kind === 'file' ? command.file : undefined;
   const env = environment(config, buildArgs);
   const cwd = config.WorkingDir || '/';
   const user = config.User ?? '';
-  const network = networkOf(run, session.o.request.networkMode);
-  const extraHosts = [...(session.o.request.extraHosts ?? [])];
+  const network = networkOf(run, request.networkMode);
+  const extraHosts = [...(request.extraHosts ?? [])];
+  const privileged = run.security === 'insecure';
   const mounts = await prepareMounts(session, stage, config, run.mounts);
   return {
     kind: 'run',
     text: run.original,
     parent,
-    inputs: { args, script: script?.content ?? null, env, cwd, user, network, extraHosts, mounts: mounts.key },
+    inputs: {
+      args,
+      script: script?.content ?? null,
+      env,
+      cwd,
+      user,
+      network,
+      extraHosts,
+      mounts: mounts.key,
+      ...(privileged ? { security: 'insecure' } : {}),
+    },
     make: async ({ mount, upperDir }) => {
       const files = script ? [await scriptMount(session, script)] : [];
-      const process = {
-        args,
-        env: withProxies(env, session.o.args.proxies()),
-        cwd,
-        user,
-        additionalGroups: [],
-        tty: false,
-      };
-      const exitCode = await mounts.use((prepared) =>
-        session.o.executor.run(
-          { mount, process, mounts: [...files, ...prepared], networkMode: network, hostname: HOSTNAME, extraHosts },
-          { onOutput: (stream, chunk) => context.step.output(stream, chunk), signal: session.o.signal },
-        ),
-      );
-      session.o.signal.throwIfAborted();
-      if (exitCode !== 0) throw failed(args, exitCode);
+      await mounts.use(async (ready) => {
+        const process = {
+          args,
+          env: withDefaults(merged([...env, ...ready.env]), session.o.args.proxies()),
+          cwd,
+          user,
+          additionalGroups: [],
+          tty: false,
+        };
+        const step = {
+          ...limitsOf(request),
+          mount,
+          process,
+          mounts: [...files, ...ready.mounts],
+          networkMode: network,
+          hostname: HOSTNAME,
+          extraHosts,
+          privileged,
+        };
+        await runStep(context, step, ready.secrets);
+      });
+      signal.throwIfAborted();
       const lowerDirs = await session.o.snapshotter.lowerDirsOf(parent);
       removeMountStubs(upperDir, lowerDirs, mounts.targets);
     },
   };
 }
 
-function failed(args: readonly string[], exitCode: number): LadingError {
-  const command = goQuote(args.join(' '));
-  return new LadingError(
-    'invalid_argument',
-    `process ${command} did not complete successfully: exit code: ${exitCode}`,
-  );
+/** Runs the process; one that fails may be looked at before everything is released. */
+async function runStep(context: RunStepContext, step: ExecutedStep, secrets: readonly Uint8Array[]): Promise<void> {
+  const { session, config } = context;
+  const { request, signal, executor, failedSteps } = session.o;
+  try {
+    await runProcess(context, step, secrets);
+  } catch (error) {
+    if (request.onError !== 'shell' || signal.aborted) throw error;
+    const shell = await shellIn(session, config, step);
+    const announce = (id: string): void => context.step.debug(id);
+    await failedSteps.offer(
+      { open: (size) => executor.openTerminal(shell, size), banner: bannerOf(step, error), announce },
+      signal,
+    );
+    throw error;
+  }
 }
 
-function checkSupported(run: RunInstruction): void {
-  if (run.security === 'insecure') throw new LadingError('not_implemented', 'RUN --security=insecure is not supported');
-  if (run.devices.length > 0) throw new LadingError('not_implemented', 'RUN --device is not supported');
+async function runProcess(context: RunStepContext, step: ExecutedStep, secrets: readonly Uint8Array[]): Promise<void> {
+  const { signal, executor, request } = context.session.o;
+  const { args } = step.process;
+  const mask = new SecretMask(secrets, (stream, chunk) => context.step.output(stream, chunk));
+  let outOfMemory = false;
+  const exitCode = await executor
+    .run(step, {
+      onOutput: (stream, chunk) => mask.write(stream, chunk),
+      onOutOfMemory: () => (outOfMemory = true),
+      signal,
+    })
+    .catch((error: unknown) => {
+      const { timeoutMs } = request.limits ?? {};
+      throw timeoutMs !== undefined && isLadingError(error, 'deadline_exceeded') ? timeFailure(args, timeoutMs) : error;
+    })
+    .finally(() => mask.end());
+  signal.throwIfAborted();
+  if (exitCode !== 0) throw processFailure({ args, exitCode, outOfMemory, limits: request.limits });
+}
+
+function limitsOf({ limits, ulimits, shmSizeBytes, cgroupParent }: BuildSettings): StepOptions {
+  return {
+    ...(limits === undefined ? {} : { limits }),
+    ...(ulimits === undefined ? {} : { ulimits }),
+    ...(shmSizeBytes === undefined ? {} : { shmSizeBytes }),
+    ...(cgroupParent === undefined || cgroupParent === '' ? {} : { cgroupParent }),
+  };
 }
 
 /** ENV wins over ARG of the same name. */
@@ -95,9 +156,15 @@ function environment(config: RunConfig, buildArgs: ReadonlyMap<string, string>):
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 
-function withProxies(env: readonly string[], proxies: readonly string[]): string[] {
+/** A later value of a name wins. */
+function merged(env: readonly string[]): string[] {
+  return [...envMap(env)].map(([name, value]) => `${name}=${value}`);
+}
+
+/** Adds variables that are not there yet. */
+function withDefaults(env: readonly string[], more: readonly string[]): string[] {
   const names = new Set(envMap(env).keys());
-  return [...env, ...proxies.filter((entry) => !names.has(entry.slice(0, entry.indexOf('='))))];
+  return [...env, ...more.filter((entry) => !names.has(entry.slice(0, entry.indexOf('='))))];
 }
 
 function networkOf(run: RunInstruction, requested: string | undefined): NetworkMode {

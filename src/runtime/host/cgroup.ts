@@ -23,6 +23,15 @@ export class Cgroup {
     return path === undefined ? [] : [...new Set(procsBelow(path))].sort((a, b) => a - b);
   }
 
+  /** Processes the kernel killed because the limit of this group, or of one above it, was reached. */
+  outOfMemoryKills(): number {
+    const counts = this.#paths.flatMap((path) =>
+      ['memory.events', 'memory.oom_control'].map((name) => join(path, name)),
+    );
+    const counted = counts.filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'));
+    return Math.max(0, ...counted.map((text) => Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)));
+  }
+
   /** Sends to everything inside. */
   signalAll(signal: number): void {
     for (const pid of this.pids()) signalProcess(pid, signal);

@@ -107,6 +107,12 @@ export class RuntimeDriver {
     if (state) await killAll(new Cgroup(state.cgroups), state);
   }
 
+  /** Processes of a container, running or kept, that the kernel killed for want of memory. */
+  outOfMemoryKills(id: string): number {
+    const state = this.state(id);
+    return state ? new Cgroup(state.cgroups).outOfMemoryKills() : 0;
+  }
+
   async #remove(id: string, state: RuntimeState): Promise<boolean> {
     const cgroup = new Cgroup(state.cgroups);
     await killAll(cgroup, state);

@@ -36,7 +36,13 @@ export function ociSpecOf(spec: ContainerSpec, warn: Warn): OciSpec {
   const ownHostname = spec.namespaces.uts === 'new' && spec.hostname !== '';
   return {
     ociVersion: '1.0.2',
-    process: ociProcessOf(spec.process, argsWithInit(spec), spec.rootfs, confinement, spec.hostname),
+    process: ociProcessOf(
+      spec.process,
+      argsWithInit(spec),
+      spec.rootfs,
+      confinement,
+      spec.hostnameInEnv === false ? undefined : spec.hostname,
+    ),
     root: { path: spec.rootfs, readonly: spec.readonlyRootfs },
     ...(ownHostname ? { hostname: spec.hostname } : {}),
     mounts: mountsOf(spec),

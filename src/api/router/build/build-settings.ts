@@ -87,7 +87,7 @@ export async function parseBuildRequest(call: Call): Promise<BuildRequest> {
     secrets?: Record<string, string>;
     credentials?: Record<string, unknown>;
   };
-  if (namesPaths(settings)) requireTrustedPeer(call);
+  if (namesPaths(settings)) requireTrustedPeer(call, 'cannot use files and sockets of this machine for a build');
   return {
     dockerfile: 'Dockerfile',
     tags: [],

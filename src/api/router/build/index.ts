@@ -1,6 +1,7 @@
 import type { Route } from '../../http/call.ts';
 import { unsupported } from '../unsupported.ts';
 import { build, pruneBuildCache } from './build.ts';
+import { failedStepShell, resizeFailedStep } from './failed-step.ts';
 
 const buildkit = unsupported(
   "BuildKit's protocol",
@@ -21,6 +22,18 @@ export const BUILD_ROUTES: readonly Route[] = [
     handler: pruneBuildCache,
     minVersion: '1.31',
     summary: '`all`, `filters`; storage limits are ignored',
+  },
+  {
+    method: 'POST',
+    path: '/lading/build/debug/{id}/shell',
+    handler: failedStepShell,
+    summary: 'lading: a shell in a failed step of a build with `onError: shell`; `h`, `w`; hijacked',
+  },
+  {
+    method: 'POST',
+    path: '/lading/build/debug/{id}/resize',
+    handler: resizeFailedStep,
+    summary: 'lading: the size of that terminal; `h`, `w`',
   },
   { method: 'POST', path: '/session', handler: buildkit, minVersion: '1.31', summary: 'Not served: 501' },
   { method: 'POST', path: '/grpc', handler: buildkit, minVersion: '1.38', summary: 'Not served: 501' },

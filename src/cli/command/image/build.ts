@@ -1,10 +1,13 @@
 import { writeFileSync } from 'node:fs';
-import type { BuildEvent } from '../../../client/index.ts';
+import type { BuildEvent, BuildSettings } from '../../../client/index.ts';
 import { LadingError, isLadingError } from '../../../errors/index.ts';
 import { CallDisplay, callOf } from '../../build/call.ts';
 import { resolveContext, type ResolvedContext } from '../../build/context.ts';
 import { BUILD_FLAGS } from '../../build/flags.ts';
+import { hasTerminal, openShell } from '../../build/failed-step.ts';
+import { secretsOf } from '../../build/secrets.ts';
 import { settingsOf } from '../../build/settings.ts';
+import { openSshAgents } from '../../build/ssh.ts';
 import type { Command, Context, Invocation } from '../../command.ts';
 import { allCredentials } from '../../credentials.ts';
 import type { FlagValues } from '../../flags.ts';
@@ -78,13 +81,17 @@ async function buildWhereAllowed(invocation: Invocation, display: BuildDisplay):
 }
 
 async function runBuild(
-  { flags, context }: Invocation,
+  invocation: Invocation,
   { context: files, dockerfile = 'Dockerfile', dockerfileText, ignoreText }: ResolvedContext,
   display: BuildDisplay,
 ): Promise<Result> {
+  const { flags, context } = invocation;
   const credentials = await allCredentials(context);
+  await using agents = await openSshAgents(flags.list('ssh'), context.env);
   const settings = {
-    ...settingsOf(flags, context.env),
+    ...withoutShell(settingsOf(flags, context.env), context),
+    ssh: agents.sockets,
+    secrets: secretsOf(flags.list('secret'), context.env),
     dockerfile,
     ...(dockerfileText === undefined ? {} : { dockerfileText }),
     ...(ignoreText === undefined ? {} : { ignoreText }),
@@ -94,9 +101,18 @@ async function runBuild(
     if (event.kind === 'error')
       throw new BuildFailure(`${event.message}${event.hint === undefined ? '' : `\nhint: ${event.hint}`}`);
     display.show(event);
+    if (event.kind === 'debug') await openShell(context, event.id);
     if (event.kind === 'result') return event;
   }
   throw new LadingError('internal', 'build: the daemon ended the connection without a result');
+}
+
+/** Without a terminal there is nowhere to open a shell: the build fails as usual. */
+function withoutShell(settings: BuildSettings, context: Context): BuildSettings {
+  if (settings.onError === undefined || hasTerminal(context)) return settings;
+  context.stderr.write('--on-error shell needs a terminal: a failed step is not kept\n');
+  const { onError: _ignored, ...rest } = settings;
+  return rest;
 }
 
 async function displayFor(flags: FlagValues, context: Context, quiet: boolean): Promise<BuildDisplay> {

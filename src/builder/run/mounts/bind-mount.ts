@@ -1,0 +1,82 @@
+import { chmod } from 'node:fs/promises';
+import type { RunMount, Stage } from '../../../dockerfile/index.ts';
+import type { ChainID, RunConfig } from '../../../oci/index.ts';
+import { copyUnits } from '../../copy/copy-units.ts';
+import { Rootfs } from '../../copy/rootfs.ts';
+import { temporaryKey } from '../../scratch.ts';
+import type { BuildSession, FileSource, Selection } from '../../session.ts';
+import { bindMount, targetOf, type Opening, type StepMount } from './step-mount.ts';
+
+const ROOT = { uid: 0, gid: 0 };
+
+/** `--mount=type=bind`: files of the context, a stage or an image. What a step writes to a writable one is lost. */
+export async function filesMount(
+  session: BuildSession,
+  stage: Stage,
+  config: RunConfig,
+  mount: RunMount,
+): Promise<StepMount> {
+  const target = targetOf(config, mount.target);
+  const files: FileSource =
+    mount.from === undefined || mount.from === ''
+      ? { kind: 'context' }
+      : await session.filesOf(session.o.graph.sourceOf(mount.from, stage));
+  const selection: Selection = {
+    sources: [escapePattern(mount.source || '/')],
+    exclude: [],
+    parents: false,
+    keepOwner: files.kind === 'layers',
+  };
+  const { digest } = await session.digest(files, selection);
+  return {
+    key: ['bind', target, digest, mount.readOnly],
+    target,
+    open: async (opening) => {
+      const source = await sourceOf(session, files, selection, mount.readOnly, opening);
+      return { mounts: [bindMount(source, target, mount.readOnly)] };
+    },
+  };
+}
+
+/** A host path with the files: the files themselves where the step may only read them, else throw-away layers or a copy. */
+async function sourceOf(
+  session: BuildSession,
+  files: FileSource,
+  selection: Selection,
+  readOnly: boolean,
+  { onRelease }: Opening,
+): Promise<string> {
+  const { tree, units } = await session.select(files, selection);
+  const unit = units[0]!;
+  if (readOnly && !tree.hasRules) return tree.hostPath(unit.path);
+  if (files.kind === 'layers' && files.chainId !== undefined) {
+    const path = await throwAwayLayers(session, files.chainId, onRelease);
+    return unit.path === '' ? path : `${path}/${unit.path}`;
+  }
+  const folder = await session.o.scratch.folder('files');
+  onRelease(folder.release);
+  await chmod(folder.path, 0o755);
+  using rootfs = new Rootfs(folder.path);
+  const options = { owner: ROOT, parentOwner: ROOT, special: false, signal: session.o.signal };
+  await copyUnits(rootfs, '/', tree, [{ ...unit, name: 'source' }], options);
+  return unit.stat.type === 'directory' ? folder.path : `${folder.path}/source`;
+}
+
+async function throwAwayLayers(
+  session: BuildSession,
+  chainId: ChainID,
+  onRelease: Opening['onRelease'],
+): Promise<string> {
+  const { snapshotter, scratch } = session.o;
+  const key = temporaryKey();
+  const mount = await snapshotter.prepare(key, chainId);
+  onRelease(() => snapshotter.remove(key));
+  const mounted = await scratch.mounted(mount);
+  onRelease(mounted.release);
+  return mounted.path;
+}
+
+/** A mount's source is a path, not a pattern. */
+function escapePattern(path: string): string {
+  return path.replace(/[*?[\\]/g, '\\$&');
+}

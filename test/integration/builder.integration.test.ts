@@ -277,7 +277,7 @@ describe('Builder', { skip: missing.length > 0 && missing.join(', ') }, () => {
     assert.equal(output, '1\nfrom context\nstage\ntmpfs                     1024\n');
     assert.equal(image.layers.length, 1, 'steps that change nothing make no layer');
     assert.equal(readFileSync(join(path, 'dir/file'), 'utf8'), 'from context');
-    await assert.rejects(build('FROM busybox\nRUN --mount=type=secret,id=s true'), { code: 'not_implemented' });
+    await assert.rejects(build('FROM busybox\nRUN --mount=type=secret,id=s,required true'), { code: 'not_found' });
     assert.deepEqual(await harness.leftovers(), []);
   });
 

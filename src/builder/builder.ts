@@ -17,6 +17,7 @@ import { BuildCache } from './cache/build-cache.ts';
 import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
 import { BuildChecks } from './checks.ts';
 import { openContext, type BuildContext } from './context/build-context.ts';
+import { NamedContexts } from './context/named-contexts.ts';
 import { Downloads } from './copy/downloads.ts';
 import { exportBuild, type BuiltPlatform } from './export/export-build.ts';
 import { BuildArgs } from './plan/build-args.ts';
@@ -128,7 +129,9 @@ export class Builder {
     const dockerfile = parseDockerfile(context.dockerfile.text, { filename: context.dockerfile.filename });
     const progress = new Progress(onEvent);
     const wanted = request.platforms ?? [];
-    const parts = { ...run, request, dockerfile, progress, digests: await this.#digestsOf(context) };
+    const digests = context.folder === undefined ? undefined : await this.#digestsOf(context.folder);
+    const contexts = new NamedContexts(request.contexts);
+    const parts = { ...run, request, dockerfile, progress, contexts, digests };
     const built = await Promise.all(
       wanted.length === 0
         ? [this.#buildPlatform(hostPlatform(), undefined, parts)]
@@ -145,7 +148,7 @@ export class Builder {
     const { request, dockerfile, context, progress } = parts;
     const targetStage = request.target === undefined || request.target === '' ? 'default' : request.target;
     const args = new BuildArgs(request.buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage });
-    const graph = new StageGraph(dockerfile, args.global);
+    const graph = new StageGraph(dockerfile, args.global, parts.contexts);
     const target = graph.target(request.target);
     const needed = graph.needed(target);
     checkStages(needed, dockerfile, request);
@@ -169,6 +172,8 @@ export class Builder {
       failedSteps: this.failedSteps,
       scratch: this.#scratch,
       repositories: this.#repositories,
+      downloads: this.#downloads,
+      digestsOf: (folder) => this.#digestsOf(folder),
       buildStage: (stage, current) => buildStage(stage, current, this.#downloads),
     });
     const checks =
@@ -204,8 +209,7 @@ export class Builder {
     }
   }
 
-  async #digestsOf({ folder }: BuildContext): Promise<FileDigests | undefined> {
-    if (folder === undefined) return undefined;
+  async #digestsOf(folder: string): Promise<FileDigests> {
     const known = this.#digests.get(folder);
     if (known) return known;
     const digests = await FileDigests.open(this.#scratch.digestsFolder, folder);
@@ -230,6 +234,7 @@ interface Parts extends Run {
   readonly request: BuildRequest;
   readonly dockerfile: Dockerfile;
   readonly progress: Progress;
+  readonly contexts: NamedContexts;
   readonly digests: FileDigests | undefined;
 }
 

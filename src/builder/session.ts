@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
+import { basename } from 'node:path';
 import { IgnoreMatcher, type Dockerfile, type Stage } from '../dockerfile/index.ts';
 import type { Log } from '../base/index.ts';
-import type { Image } from '../image/index.ts';
+import type { ContentStore } from '../content/index.ts';
+import type { Image, Unpacker } from '../image/index.ts';
 import {
   familiarRepository,
   formatPlatform,
@@ -14,8 +16,12 @@ import {
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { BuildCache } from './cache/build-cache.ts';
 import type { BuildContext } from './context/build-context.ts';
+import type { FilesContext, LayoutContext } from './context/named-contexts.ts';
+import { loadLayout } from './context/oci-layout.ts';
+import { openFiles, type OpenFiles } from './context/open-files.ts';
 import { digestUnits, type UnitsDigest } from './copy/digest-units.ts';
 import { selectUnits, type CopyUnit } from './copy/select.ts';
+import type { Downloads } from './copy/downloads.ts';
 import { gitMaterial } from './copy/git-sources.ts';
 import type { GitAccess } from './git/git-auth.ts';
 import type { GitRepositories } from './git/repositories.ts';
@@ -35,7 +41,8 @@ import type { BuildLease, BuildRequest, BuilderDependencies, Credentials, StepEx
 /** Files a COPY or a bind mount reads: the context, or a stack of layers (undefined: none). */
 export type FileSource =
   | { readonly kind: 'context' }
-  | { readonly kind: 'layers'; readonly chainId: ChainID | undefined };
+  | { readonly kind: 'layers'; readonly chainId: ChainID | undefined }
+  | { readonly kind: 'files'; readonly name: string; readonly files: FilesContext };
 
 export interface Selection {
   readonly sources: readonly string[];
@@ -62,6 +69,11 @@ export interface SessionOptions {
   readonly cacheMounts: CacheMounts;
   readonly scratch: Scratch;
   readonly repositories: GitRepositories;
+  readonly downloads: Downloads;
+  readonly content: ContentStore;
+  readonly unpacker: Unpacker;
+  /** Remembered digests of a folder that stays. */
+  digestsOf(folder: string): Promise<FileDigests>;
   readonly snapshotter: Snapshotter;
   readonly executor: StepExecutor;
   readonly failedSteps: FailedSteps;
@@ -75,6 +87,7 @@ export class BuildSession implements AsyncDisposable {
   readonly o: SessionOptions;
   readonly #stages = new Map<Stage, Promise<StageResult>>();
   readonly #bases = new Map<string, Promise<Image>>();
+  readonly #files = new Map<string, Promise<OpenFiles>>();
   readonly #trees = new Map<string, Promise<FileTree>>();
   readonly #knownBases = new Map<string, Image>();
   readonly #closers: (() => Promise<void>)[] = [];
@@ -133,6 +146,20 @@ export class BuildSession implements AsyncDisposable {
     return this.#knownBases.get(this.#baseKey(reference, platform).key);
   }
 
+  /** An image of an OCI layout, held by the build's lease. Read once. */
+  layout(layout: LayoutContext, platform: string | undefined): Promise<Image> {
+    const wanted = platform === undefined ? this.o.platform : parsePlatform(platform);
+    return this.#once(this.#bases, JSON.stringify([layout, formatPlatform(wanted)]), async () => {
+      const image = await loadLayout(layout, { ...this.o, platform: wanted });
+      this.materials.add({
+        kind: 'image',
+        uri: `pkg:oci/${encodeURIComponent(basename(layout.path))}`,
+        digest: { sha256: image.manifest.digest.replace(/^sha256:/, '') },
+      });
+      return image;
+    });
+  }
+
   /** What `--from` names, as files. */
   async filesOf(source: Source): Promise<FileSource> {
     switch (source.kind) {
@@ -142,12 +169,17 @@ export class BuildSession implements AsyncDisposable {
         return { kind: 'layers', chainId: (await this.stage(source.stage)).layers.at(-1)?.chainId };
       case 'image':
         return { kind: 'layers', chainId: (await this.base(source.reference, source.platform)).layers.at(-1)?.chainId };
+      case 'layout':
+        return { kind: 'layers', chainId: (await this.layout(source.layout, source.platform)).layers.at(-1)?.chainId };
+      case 'files':
+        return source;
     }
   }
 
   /** Opens files for reading; open until the build ends. */
   open(source: FileSource): Promise<FileTree> {
     if (source.kind === 'context') return Promise.resolve(this.o.context.tree);
+    if (source.kind === 'files') return this.#named(source).then(({ tree }) => tree);
     const key = source.chainId ?? '';
     let tree = this.#trees.get(key);
     if (!tree) {
@@ -169,7 +201,12 @@ export class BuildSession implements AsyncDisposable {
     const result = await digestUnits(tree, selectUnits(tree, sources, { parents }), {
       exclude: exclude.length > 0 ? IgnoreMatcher.of(exclude) : undefined,
       keepOwner,
-      known: source.kind === 'context' ? this.o.digests : undefined,
+      known:
+        source.kind === 'files'
+          ? (await this.#named(source)).digests
+          : source.kind === 'context'
+            ? this.o.digests
+            : undefined,
       signal: this.o.signal,
     });
     if (key !== undefined && chainId !== undefined) this.o.cache.rememberSelection(key, chainId, result.digest);
@@ -202,6 +239,20 @@ export class BuildSession implements AsyncDisposable {
   #baseKey(reference: string, platform: string | undefined): { wanted: Platform | undefined; key: string } {
     const wanted = platform === undefined ? this.o.requestedPlatform : parsePlatform(platform);
     return { wanted, key: `${reference} ${wanted ? formatPlatform(wanted) : ''}` };
+  }
+
+  #named({ name, files }: Extract<FileSource, { kind: 'files' }>): Promise<OpenFiles> {
+    return this.#once(this.#files, JSON.stringify(files), () => openFiles(name, files, this));
+  }
+
+  #once<T>(all: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+    let made = all.get(key);
+    if (!made) {
+      made = make();
+      made.catch(() => undefined);
+      all.set(key, made);
+    }
+    return made;
   }
 
   async #resolve(reference: string, platform: Platform | undefined, step: StepProgress | undefined): Promise<Image> {

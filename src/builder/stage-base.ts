@@ -2,6 +2,10 @@ import type { Stage } from '../dockerfile/index.ts';
 import type { Image } from '../image/index.ts';
 import { locateFailure } from './build-error.ts';
 import { DEFAULT_PATH, envMap, setEnv } from './config/apply-config.ts';
+import { HISTORY_COMMENT } from './config/history.ts';
+import { copyUnits } from './copy/copy-units.ts';
+import { Rootfs } from './copy/rootfs.ts';
+import type { Source } from './plan/stage-graph.ts';
 import type { StepProgress } from './progress.ts';
 import type { BuildSession } from './session.ts';
 import type { StageResult } from './stage-result.ts';
@@ -28,7 +32,43 @@ async function baseOf(stage: Stage, session: BuildSession, step: StepProgress): 
       return session.stage(source.stage);
     case 'image':
       return fromImage(await session.base(source.reference, source.platform, step));
+    case 'layout':
+      return fromImage(await session.layout(source.layout, source.platform));
+    case 'files':
+      return fromFiles(source, session);
   }
+}
+
+/** Files as a root file system: one layer on nothing. */
+async function fromFiles(source: Extract<Source, { kind: 'files' }>, session: BuildSession): Promise<StageResult> {
+  const files = await session.filesOf(source);
+  const selection = { sources: ['/'], exclude: [], parents: false, keepOwner: false };
+  const { digest } = await session.digest(files, selection);
+  const { lease, request, signal, solver, scratch } = session.o;
+  const root = { uid: 0, gid: 0 };
+  const { key, layer, createdAt } = await solver.solve(
+    {
+      kind: 'context',
+      text: `FROM ${source.name}`,
+      parent: undefined,
+      inputs: { files: digest },
+      make: async ({ mount }) => {
+        const mounted = await scratch.mounted(mount);
+        try {
+          using rootfs = new Rootfs(mounted.path);
+          const { tree, units } = await session.select(files, selection);
+          await copyUnits(rootfs, '/', tree, units, { owner: root, parentOwner: root, special: false, signal });
+        } finally {
+          await mounted.release();
+        }
+      },
+    },
+    { lease, noCache: request.noCache, signal },
+  );
+  session.usedKeys.add(key);
+  if (!layer) return emptyImage(session);
+  const entry = { created: createdAt, created_by: `FROM ${source.name}`, comment: HISTORY_COMMENT };
+  return { ...emptyImage(session), layers: [layer], history: [{ entry, inherited: false }] };
 }
 
 function emptyImage(session: BuildSession): StageResult {

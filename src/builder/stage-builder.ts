@@ -48,7 +48,7 @@ class StageBuilder {
   /** ONBUILD instructions of the base run first, and are not inherited further. */
   async #runTriggers(): Promise<void> {
     const { OnBuild: triggers, ...config } = this.#state.config;
-    if (!triggers || triggers.length === 0) return;
+    if (!triggers || triggers.length === 0 || this.#session.o.graph.isReplaced(this.#stage)) return;
     this.#state = { ...this.#state, config };
     const filename = `ONBUILD trigger of ${this.#stage.from.image}`;
     for (const source of triggers) await this.#step(parseInstruction(source, { filename }), { filename, source });

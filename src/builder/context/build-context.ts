@@ -112,7 +112,8 @@ async function unpackedFolder(stream: Readable, { scratch, signal }: OpenContext
   }
 }
 
-function localFolder(path: string): string {
+/** @throws not_found, invalid_argument */
+export function localFolder(path: string): string {
   try {
     const real = realpathSync(path);
     if (statSync(real).isDirectory()) return real;
@@ -137,7 +138,7 @@ function readDockerfile(tree: FileTree, request: BuildRequest): { filename: stri
 }
 
 /** `<Dockerfile>.dockerignore` wins over `.dockerignore`. */
-function readIgnore(tree: FileTree, dockerfile: string, own: string | undefined): IgnoreMatcher | undefined {
+export function readIgnore(tree: FileTree, dockerfile: string, own: string | undefined): IgnoreMatcher | undefined {
   const text = own ?? readText(tree, `${dockerfile}.dockerignore`) ?? readText(tree, '.dockerignore');
   return text === undefined || text.trim() === '' ? undefined : IgnoreMatcher.parse(text);
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { autoDecompress, readTar } from '../../archive/index.ts';
+import type { AddInstruction } from '../../dockerfile/index.ts';
 import { LadingError, isLadingError } from '../../errors/index.ts';
 import { isGitAddress } from '../../oci/index.ts';
 import type { FileTree } from '../tree/file-tree.ts';
@@ -19,6 +20,15 @@ export function refuseRemote(sources: readonly string[]): void {
     const what = kind === 'git' ? 'a git ref' : 'a URL';
     throw new LadingError('invalid_argument', `source can't be ${what} for COPY`, { hint: 'ADD takes such sources' });
   }
+}
+
+/** @throws invalid_argument for a --checksum that says nothing about what is added */
+export function checkChecksum({ checksum, sources }: AddInstruction): void {
+  if (checksum === undefined) return;
+  if (sources.length !== 1)
+    throw new LadingError('invalid_argument', "checksum can't be specified for multiple sources");
+  if (sourceKind(sources[0]!) === 'local')
+    throw new LadingError('invalid_argument', 'checksum requires HTTP(S) or Git sources');
 }
 
 /** The bytes of a file in a tree; the receiver destroys the stream. */

@@ -6,27 +6,46 @@ import {
   type Stage,
 } from '../../dockerfile/index.ts';
 import { LadingError } from '../../errors/index.ts';
+import { parsePlatform } from '../../oci/index.ts';
 import { locateFailure } from '../build-error.ts';
+import type { FilesContext, LayoutContext, NamedContexts } from '../context/named-contexts.ts';
 
 /** Where a FROM, COPY --from or --mount from= leads. */
 export type Source =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'stage'; readonly stage: Stage }
-  | { readonly kind: 'image'; readonly reference: string; readonly platform?: string };
+  | { readonly kind: 'image'; readonly reference: string; readonly platform?: string }
+  | { readonly kind: 'layout'; readonly layout: LayoutContext; readonly platform?: string }
+  | { readonly kind: 'files'; readonly name: string; readonly files: FilesContext };
+
+type Contexts = Pick<NamedContexts, 'find'>;
 
 /** The stages of a Dockerfile and how they use one another. */
 export class StageGraph {
   readonly #dockerfile: Dockerfile;
   readonly #globalArgs: ReadonlyMap<string, string>;
+  readonly #contexts: Contexts;
+  readonly #stages: readonly Stage[];
 
-  constructor(dockerfile: Dockerfile, globalArgs: ReadonlyMap<string, string>) {
+  constructor(
+    dockerfile: Dockerfile,
+    globalArgs: ReadonlyMap<string, string>,
+    contexts: Contexts = { find: () => undefined },
+  ) {
     this.#dockerfile = dockerfile;
     this.#globalArgs = globalArgs;
+    this.#contexts = contexts;
+    this.#stages = dockerfile.stages.map((stage) => (this.isReplaced(stage) ? { ...stage, instructions: [] } : stage));
+  }
+
+  /** Whether a named context takes the place of a stage: then nothing in it is done. */
+  isReplaced({ name }: Stage): boolean {
+    return name !== undefined && this.#contexts.find(name) !== undefined;
   }
 
   /** The stage to export: the last one, or the one named or numbered. @throws invalid_argument */
   target(name: string | undefined): Stage {
-    const { stages } = this.#dockerfile;
+    const stages = this.#stages;
     const found = name === undefined || name === '' ? stages.at(-1) : (this.#named(name) ?? this.#numbered(name));
     if (found) return found;
     const names = stages.flatMap((stage) => stage.name ?? []);
@@ -42,10 +61,18 @@ export class StageGraph {
   baseOf(stage: Stage): Source {
     const options = { escape: this.#dockerfile.escape, file: this.#dockerfile };
     const { image, platform } = expandInstruction(stage.from, this.#globalArgs, options).instruction;
+    const replaced = stage.name === undefined ? undefined : this.#context(stage.name, platform);
+    if (replaced) return replaced;
     if (image === 'scratch') return { kind: 'scratch' };
-    const earlier = this.#dockerfile.stages.slice(0, stage.index).findLast(({ name }) => name === image);
+    const earlier = this.#stages.slice(0, stage.index).findLast(({ name }) => name === image);
     if (earlier) return { kind: 'stage', stage: earlier };
-    return { kind: 'image', reference: image, ...(platform === undefined ? {} : { platform }) };
+    return (
+      this.#context(image, platform) ?? {
+        kind: 'image',
+        reference: image,
+        ...(platform === undefined ? {} : { platform }),
+      }
+    );
   }
 
   /**
@@ -54,7 +81,7 @@ export class StageGraph {
    */
   sourceOf(from: string, stage: Stage): Source {
     const found = this.#named(from) ?? this.#numbered(from);
-    if (found === stage)
+    if (found?.index === stage.index)
       throw new LadingError('invalid_argument', `circular dependency detected on stage: ${labelOf(stage)}`, {
         hint: 'a stage cannot copy from itself: its files are there already',
       });
@@ -68,16 +95,23 @@ export class StageGraph {
     if (from === 'scratch') return { kind: 'scratch' };
     if (/^\d+$/.test(from))
       throw new LadingError('invalid_argument', `invalid from flag value ${from}: invalid stage index ${from}`);
-    return { kind: 'image', reference: from };
+    return this.#context(from, undefined) ?? { kind: 'image', reference: from };
   }
 
   /** The target and all it needs, in the file's order. */
   needed(target: Stage): Stage[] {
     const needed = new Set<Stage>();
+    const onTheWay = new Set<Stage>();
     const visit = (stage: Stage): void => {
+      if (onTheWay.has(stage))
+        throw new LadingError('invalid_argument', `circular dependency detected on stage: ${labelOf(stage)}`, {
+          hint: 'a target: context leads back to a stage that uses it',
+        });
       if (needed.has(stage)) return;
       needed.add(stage);
+      onTheWay.add(stage);
       for (const source of this.sourcesOf(stage)) visit(source);
+      onTheWay.delete(stage);
     };
     visit(target);
     return [...needed].sort((a, b) => a.index - b.index);
@@ -95,11 +129,30 @@ export class StageGraph {
   /** The last stage of a name. */
   #named(name: string): Stage | undefined {
     const wanted = name.toLowerCase();
-    return this.#dockerfile.stages.findLast((stage) => stage.name === wanted);
+    return this.#stages.findLast((stage) => stage.name === wanted);
   }
 
   #numbered(text: string): Stage | undefined {
-    return /^\d{1,5}$/.test(text) ? this.#dockerfile.stages[Number(text)] : undefined;
+    return /^\d{1,5}$/.test(text) ? this.#stages[Number(text)] : undefined;
+  }
+
+  /** What a named context of that name means. */
+  #context(name: string, platform: string | undefined): Source | undefined {
+    const context = this.#contexts.find(name, platform === undefined ? undefined : parsePlatform(platform));
+    const forPlatform = platform === undefined ? {} : { platform };
+    if (!context) return undefined;
+    switch (context.kind) {
+      case 'image':
+        return context.reference === 'scratch'
+          ? { kind: 'scratch' }
+          : { kind: 'image', reference: context.reference, ...forPlatform };
+      case 'stage':
+        return { kind: 'stage', stage: this.target(context.name) };
+      case 'layout':
+        return { kind: 'layout', layout: context, ...forPlatform };
+      default:
+        return { kind: 'files', name, files: context };
+    }
   }
 
   #located<T>(location: SourceLocation, action: () => T): T {

@@ -4,9 +4,9 @@ import { extractTar } from '../../archive/index.ts';
 import { IgnoreMatcher, type AddInstruction, type CopyInstruction, type Stage } from '../../dockerfile/index.ts';
 import { LadingError } from '../../errors/index.ts';
 import type { ChainID, RunConfig } from '../../oci/index.ts';
-import { isArchive, readFileOf, refuseRemote, sourceKind } from '../copy/add-sources.ts';
+import { checkChecksum, isArchive, readFileOf, refuseRemote, sourceKind } from '../copy/add-sources.ts';
 import { copyUnits, type CopyOptions } from '../copy/copy-units.ts';
-import { Downloads, type RemoteFile } from '../copy/downloads.ts';
+import { httpMaterial, type Downloads, type RemoteFile } from '../copy/downloads.ts';
 import { copyRepository, gitSources } from '../copy/git-sources.ts';
 import { parseMode } from '../copy/mode.ts';
 import { resolveOwner } from '../copy/owner.ts';
@@ -30,7 +30,8 @@ type Files = CopyInstruction | AddInstruction;
 interface LooseFile {
   readonly name: string;
   readonly digest: string;
-  readonly remote?: RemoteFile;
+  /** `url` as it was written. */
+  readonly remote?: { readonly url: string; readonly file: RemoteFile };
   readonly content?: string;
   path?: string;
 }
@@ -43,6 +44,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
   const source: FileSource =
     from === undefined ? { kind: 'context' } : await session.filesOf(session.o.graph.sourceOf(from, stage));
   if (instruction.kind === 'copy') refuseRemote(instruction.sources);
+  else checkChecksum(instruction);
   const selection: Selection = {
     sources: instruction.sources.filter((text) => sourceKind(text) === 'local'),
     exclude: instruction.exclude,
@@ -76,7 +78,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
         using rootfs = new Rootfs(mounted.path);
         const owner = chown === undefined ? undefined : resolveOwner(rootfs, chown);
         const options: CopyOptions = {
-          owner: owner ?? (source.kind === 'context' ? ROOT : undefined),
+          owner: owner ?? (source.kind === 'layers' ? undefined : ROOT),
           parentOwner: owner ?? ROOT,
           mode,
           exclude: instruction.exclude.length > 0 ? IgnoreMatcher.of(instruction.exclude) : undefined,
@@ -164,13 +166,11 @@ async function looseFiles({ session, downloads }: CopyStepContext, instruction: 
     for (const url of instruction.sources.filter((text) => sourceKind(text) === 'http')) {
       const folder = await session.folder();
       const { checksum } = instruction;
-      const options = { folder, signal: session.o.signal, ...(checksum === undefined ? {} : { checksum }) };
-      const { file, path } = await downloads.look(url, options);
-      if (file.name === '' && instruction.dest.endsWith('/'))
-        throw new LadingError('invalid_argument', `cannot determine filename from url: "${new URL(url).origin}"`, {
-          hint: 'give the destination as a file name',
-        });
-      files.push({ name: file.name, digest: file.digest, remote: file, ...(path === undefined ? {} : { path }) });
+      const { secrets } = session.o.request;
+      const { file, path } = await downloads.look(url, { folder, signal: session.o.signal, secrets, checksum });
+      session.materials.add(httpMaterial(file));
+      const remote = { url, file };
+      files.push({ name: file.name, digest: file.digest, remote, ...(path === undefined ? {} : { path }) });
     }
   for (const { name, content } of instruction.heredocs) files.push({ name, digest: content, content });
   return files;
@@ -189,7 +189,11 @@ async function copyLoose(
     if (file.content !== undefined) await writeFile(path, file.content, { mode: 0o600 });
     const real =
       file.remote && file.path === undefined
-        ? await downloads.fetch(file.remote, { folder, signal: session.o.signal })
+        ? await downloads.fetch(file.remote.url, file.remote.file, {
+            folder,
+            signal: session.o.signal,
+            secrets: session.o.request.secrets,
+          })
         : path;
     using tree = new FileTree(posix.dirname(real));
     const name = posix.basename(real);
@@ -198,7 +202,8 @@ async function copyLoose(
       await unpackTo(readFileOf(tree, name), target);
       continue;
     }
-    const mode = target.options.mode?.(0o644, false) ?? (file.remote ? LOOSE_MODE.remote : LOOSE_MODE.inline);
+    const own = file.remote ? LOOSE_MODE.remote : LOOSE_MODE.inline;
+    const mode = target.options.mode?.(own, false) ?? own;
     const { exclude: _none, ...rest } = target.options;
     const options = { ...rest, owner: target.options.parentOwner, mode: () => mode };
     await copyUnits(target.rootfs, target.dest, tree, [{ path: name, stat, name: file.name, parents: '' }], options);

@@ -13,9 +13,12 @@ Errors are \`{"message": "…"}\`; a hint, when there is one, is the message's s
 
 ## lading's extensions of POST /build
 
-- \`lading-context=<absolute folder>\`: the context is read in place. Only for root and the daemon's own user on the unix socket.
-- \`Content-Type: text/x-dockerfile\` with \`lading-context\`: the body is the Dockerfile.
-- \`Accept: application/vnd.lading.build-events+json\`: one JSON event a line, the last of kind \`result\` or \`error\`.
+- \`Content-Type: application/vnd.lading.build-request\`: four bytes, big-endian, with the length of a JSON document; the document
+  (\`src/builder/request.ts\`, secrets in base64); then the context as a tar, unless it is a folder read in place or a Git address.
+  Paths may only be named by root and the daemon's own user on the unix socket.
+- \`Accept: application/vnd.lading.build-events+json\`: one JSON event a line (\`src/builder/events.ts\`), the last of kind \`result\` or \`error\`.
+
+Routes below \`/lading/\` are lading's own.
 `;
 
 const sections = Object.entries(ROUTES_BY_RESOURCE).map(([resource, routes]) => {

@@ -5,7 +5,7 @@ import {
   type SourceFile,
   type Stage,
 } from '../dockerfile/index.ts';
-import type { BuildEvent } from './types.ts';
+import type { BuildEvent, BuildStepEvent } from './types.ts';
 import { withoutUserinfo } from './without-userinfo.ts';
 
 const NUMBERED: readonly Instruction['kind'][] = ['from', 'run', 'copy', 'add', 'workdir'];
@@ -69,20 +69,23 @@ export class PlatformProgress {
     const build = this.#build;
     const step = this.#numbers.get(instruction) ?? ++build.total;
     const name = withoutUserinfo(instruction.original);
-    return new StepProgress(step, build.onEvent, (status, durationMs) => ({
+    return new StepProgress(step, build.onEvent, (status, details) => ({
       kind: 'step',
       step,
       total: build.total,
       stage: stage.name ?? `stage-${stage.index}`,
       name,
       status,
-      ...(durationMs === undefined ? {} : { durationMs }),
+      ...details,
       ...(this.#platform === undefined ? {} : { platform: this.#platform }),
     }));
   }
 }
 
-type Describe = (status: 'started' | 'cached' | 'done' | 'failed', durationMs?: number) => BuildEvent;
+/** What is known of a step when it ends. */
+export type StepDetails = Pick<BuildStepEvent, 'key' | 'sizeBytes'>;
+
+type Describe = (status: BuildStepEvent['status'], details?: Partial<BuildStepEvent>) => BuildEvent;
 
 /** One step's reports: started once, ended once. Output is decoded without cutting characters. */
 export class StepProgress {
@@ -114,7 +117,8 @@ export class StepProgress {
     this.#onEvent({ kind: 'debug', id, step: this.#step });
   }
 
-  end(status: 'cached' | 'done' | 'failed'): void {
-    this.#onEvent(this.#describe(status, Math.round(performance.now() - this.#startedMs)));
+  end(status: 'cached' | 'done' | 'failed', details: StepDetails = {}): void {
+    const durationMs = Math.round(performance.now() - this.#startedMs);
+    this.#onEvent(this.#describe(status, { durationMs, ...details }));
   }
 }

@@ -10,7 +10,8 @@ import { locateFailure } from './build-error.ts';
 import { applyConfigInstruction, envMap, joinWorkdir } from './config/apply-config.ts';
 import { HISTORY_COMMENT, describeCopy, describeMetadata, describeRun } from './config/history.ts';
 import type { Downloads } from './copy/downloads.ts';
-import { isNumbered, type StepProgress } from './progress.ts';
+import { fromsOf } from './plan/stage-graph.ts';
+import { isNumbered, type StepDetails, type StepProgress } from './progress.ts';
 import type { BuildSession } from './session.ts';
 import type { LayerOperation } from './solver.ts';
 import { beginStage } from './stage-base.ts';
@@ -23,6 +24,14 @@ import { workdirOperation } from './steps/workdir-step.ts';
 export async function buildStage(stage: Stage, session: BuildSession, downloads: Downloads): Promise<StageResult> {
   return new StageBuilder(stage, session, downloads, await beginStage(stage, session)).build();
 }
+
+/** How a step ended, and whether it was found in the cache. */
+interface StepOutcome extends StepDetails {
+  readonly cached: boolean;
+}
+
+/** Of what makes no layer. */
+const AT_ONCE: StepOutcome = { cached: true };
 
 class StageBuilder {
   readonly #stage: Stage;
@@ -56,13 +65,23 @@ class StageBuilder {
 
   async #step(instruction: Instruction, file: SourceFile): Promise<void> {
     this.#session.o.signal.throwIfAborted();
-    const step = isNumbered(instruction) ? this.#session.o.progress.begin(this.#stage, instruction) : undefined;
+    let step: StepProgress | undefined;
     try {
-      const cached = await this.#apply(this.#expand(instruction, file), step);
-      step?.end(cached ? 'cached' : 'done');
+      await this.#stagesFor(instruction);
+      if (isNumbered(instruction)) step = this.#session.o.progress.begin(this.#stage, instruction);
+      const { cached, ...details } = await this.#apply(this.#expand(instruction, file), step);
+      step?.end(cached ? 'cached' : 'done', details);
     } catch (error) {
       step?.end('failed');
       throw locateFailure(error, file, instruction.location);
+    }
+  }
+
+  /** Waits for the stages it copies from or mounts: their time is not this step's. */
+  async #stagesFor(instruction: Instruction): Promise<void> {
+    for (const from of fromsOf(instruction)) {
+      const source = this.#session.o.graph.sourceOf(from, this.#stage);
+      if (source.kind === 'stage') await this.#session.stage(source.stage);
     }
   }
 
@@ -77,8 +96,7 @@ class StageBuilder {
     return new Map([...this.#state.args].flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
   }
 
-  /** Whether the step was found in the cache. */
-  async #apply(instruction: Instruction, step: StepProgress | undefined): Promise<boolean> {
+  async #apply(instruction: Instruction, step: StepProgress | undefined): Promise<StepOutcome> {
     const { config } = this.#state;
     const session = this.#session;
     const parent = this.#state.layers.at(-1)?.chainId;
@@ -95,24 +113,24 @@ class StageBuilder {
       }
       case 'workdir': {
         const path = joinWorkdir(config, instruction.path);
-        const cached = await this.#layer(
+        const outcome = await this.#layer(
           workdirOperation(session, instruction.original, parent, path),
           `WORKDIR ${path}`,
         );
         this.#configure(instruction);
-        return cached;
+        return outcome;
       }
       case 'arg':
         this.#declare(instruction.args);
-        return true;
+        return AT_ONCE;
       default:
         this.#note(describeMetadata(config, instruction));
         this.#configure(instruction);
-        return true;
+        return AT_ONCE;
     }
   }
 
-  async #layer(operation: LayerOperation, createdBy: string): Promise<boolean> {
+  async #layer(operation: LayerOperation, createdBy: string): Promise<StepOutcome> {
     const { solver, lease, request, signal } = this.#session.o;
     const solved = await solver.solve(operation, { lease, noCache: request.noCache, signal });
     this.#session.usedKeys.add(solved.key);
@@ -121,7 +139,8 @@ class StageBuilder {
       this.#state = { ...this.#state, layers: [...this.#state.layers, solved.layer] };
       this.#remember(entry);
     } else this.#note(createdBy);
-    return solved.cached;
+    const { key, cached, layer } = solved;
+    return { cached, key, ...(layer ? { sizeBytes: layer.sizeBytes } : {}) };
   }
 
   #declare(declared: readonly { readonly key: string; readonly default?: string }[]): void {

@@ -8,7 +8,8 @@ export interface CommandEntry {
 }
 
 export const GROUPS: Readonly<Record<string, string>> = {
-  builder: 'Manage builds',
+  builder: 'Manage the build cache',
+  builds: 'Look at what builds did',
   container: 'Manage containers',
   image: 'Manage images',
   manifest: 'Look at image manifests',
@@ -70,6 +71,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   verb('image inspect', 'Display detailed information on one or more images', () => import('./command/image/inspect.ts')),
   verb('image prune', 'Remove unused images', () => import('./command/image/prune.ts')),
   verb('manifest inspect', 'Display an image manifest, or manifest list', () => import('./command/manifest/inspect.ts')),
+  verb('builds ls,builds list', 'List recorded builds', () => import('./command/builds/ls.ts')),
+  verb('builds inspect', 'Display detailed information on one or more builds', () => import('./command/builds/inspect.ts')),
+  verb('builds log,builds logs,build log', 'Show what a build’s steps printed', () => import('./command/builds/log.ts')),
+  verb('builds profile,build profile', 'Draw where a build’s time and bytes went', () => import('./command/builds/profile.ts')),
+  verb('builds rm,builds remove', 'Forget builds and their logs', () => import('./command/builds/rm.ts')),
   verb('builder prune', 'Remove build cache', () => import('./command/builder/prune.ts')),
   verb('network ls,network list', 'List networks', () => import('./command/network/ls.ts')),
   verb('network create', 'Create a network', () => import('./command/network/create.ts')),
@@ -92,8 +98,10 @@ export const COMMANDS: readonly CommandEntry[] = [
 export function findCommand(
   args: readonly string[],
 ): { entry: CommandEntry; words: number } | { group: string } | undefined {
-  const [first = '', second = ''] = args;
-  const two = COMMANDS.find((entry) => entry.names.includes(`${first} ${second}`));
+  const [first = '', second = '', third = '-'] = args;
+  // "build log" alone builds the folder "log".
+  const isFolder = first === 'build' && third.startsWith('-') && third !== '--help';
+  const two = isFolder ? undefined : COMMANDS.find((entry) => entry.names.includes(`${first} ${second}`));
   if (two !== undefined) return { entry: two, words: 2 };
   const one = COMMANDS.find((entry) => entry.names.includes(first));
   if (one !== undefined) return { entry: one, words: 1 };

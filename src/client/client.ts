@@ -1,6 +1,7 @@
 import type { HttpResponse } from './http/response.ts';
 import type { Socket } from 'node:net';
 import { readJson, readNdjson } from './body.ts';
+import { BuildsApi } from './builds-api.ts';
 import { ContainersApi } from './containers-api.ts';
 import { formatEndpoint, parseEndpoint, type Endpoint } from './endpoint.ts';
 import { ImagesApi } from './images-api.ts';
@@ -27,6 +28,7 @@ export class Client {
   readonly networks: NetworksApi;
   readonly volumes: VolumesApi;
   readonly system: SystemApi;
+  readonly builds: BuildsApi;
   readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
@@ -41,6 +43,7 @@ export class Client {
     this.networks = new NetworksApi(this);
     this.volumes = new VolumesApi(this);
     this.system = new SystemApi(this);
+    this.builds = new BuildsApi(this);
   }
 
   /** Whether the daemon shares this machine's file system. */

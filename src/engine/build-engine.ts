@@ -1,4 +1,5 @@
 import type { Builder, TerminalSize } from '../builder/index.ts';
+import type { BuildHistory } from './builds/index.ts';
 import type { EventBus } from './events.ts';
 import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, Filters } from './types.ts';
 
@@ -7,10 +8,12 @@ export class LocalBuilder implements BuildEngine {
   readonly #builder: Builder;
   readonly #events: EventBus;
   readonly #collect: () => Promise<number>;
+  readonly history: BuildHistory;
 
-  constructor(builder: Builder, events: EventBus, collect: () => Promise<number>) {
+  constructor(builder: Builder, events: EventBus, history: BuildHistory, collect: () => Promise<number>) {
     this.#builder = builder;
     this.#events = events;
+    this.history = history;
     this.#collect = collect;
   }
 
@@ -18,12 +21,19 @@ export class LocalBuilder implements BuildEngine {
     request: BuildRequest,
     options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
   ): Promise<BuildResult> {
+    const { id, recorder } = this.history.begin(request);
+    const onEvent = (event: BuildEvent): void => {
+      recorder.observe(event);
+      options.onEvent(event);
+    };
     try {
-      const result = await this.#builder.build(request, options);
+      const result = await this.#builder.build(request, { ...options, onEvent });
+      await this.history.finish(id, { result });
       if (result.imageId !== undefined)
         for (const name of result.tags) this.#events.publish('image', 'tag', result.imageId, { name });
-      return result;
+      return { ...result, metadata: { ...result.metadata, 'buildx.build.ref': id } };
     } catch (error) {
+      await this.history.finish(id, { error });
       await this.#collect().catch(() => 0);
       throw error;
     }

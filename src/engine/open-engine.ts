@@ -16,6 +16,7 @@ import { cgroupVersion, openRuntime } from '../runtime/index.ts';
 import { OverlaySnapshotter, overlayMounter } from '../snapshot/index.ts';
 import { VolumeStore } from '../volume/index.ts';
 import { LocalBuilder } from './build-engine.ts';
+import { BuildHistory } from './builds/index.ts';
 import { Committer } from './containers/committer.ts';
 import { LocalContainers } from './containers/container-engine.ts';
 import { ContainerFiles } from './containers/container-files.ts';
@@ -161,6 +162,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     lease: () => leases.take(),
     log,
   });
+  const history = await BuildHistory.open(metadata, buildRoot, log);
   const collector = new Collector({ content, snapshotter, images, layerBlobs, unpacker, table, builder, leases, log });
   const collect = (): Promise<number> => collector.collect();
   const shared = { content, images, layerBlobs, unpacker, events, leases, collect };
@@ -263,7 +265,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
       stateDirOf: (id) => lifecycle.pathsOf(id).stateDir,
     }),
     volumes,
-    builder: new LocalBuilder(builder, events, collect),
+    builder: new LocalBuilder(builder, events, history, collect),
     close,
     [Symbol.asyncDispose]: close,
   };

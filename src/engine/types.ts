@@ -8,8 +8,10 @@ import type {
   TerminalSize,
 } from '../builder/index.ts';
 import type { Healthcheck, Platform, RunConfig } from '../oci/index.ts';
+import type { BuildHistory } from './builds/index.ts';
 import type { Attachment, LogLine, LogQuery } from '../runtime/index.ts';
 
+export type { BuildLog, BuildRecord, LogPiece, RecordedStep } from './builds/index.ts';
 export type {
   BuildEvent,
   BuildRequest,
@@ -463,6 +465,8 @@ export interface BuildEngine {
     size: TerminalSize,
   ): Promise<{ terminal: StepTerminal; banner: string; leave: () => void }>;
   resizeFailedStep(id: string, size: TerminalSize): Promise<void>;
+  /** What earlier builds did. */
+  readonly history: Pick<BuildHistory, 'list' | 'get' | 'previousOf' | 'log' | 'remove'>;
 }
 
 /** Docker's event shape. */

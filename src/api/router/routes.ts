@@ -1,5 +1,6 @@
 import type { Route } from '../http/call.ts';
 import { BUILD_ROUTES } from './build/index.ts';
+import { BUILDS_ROUTES } from './builds/index.ts';
 import { CONTAINER_ROUTES } from './containers/index.ts';
 import { DISTRIBUTION_ROUTES } from './distribution/index.ts';
 import { EXEC_ROUTES } from './exec/index.ts';
@@ -17,6 +18,7 @@ export const ROUTES_BY_RESOURCE = {
   Networks: NETWORK_ROUTES,
   Volumes: VOLUME_ROUTES,
   Build: BUILD_ROUTES,
+  'Recorded builds': BUILDS_ROUTES,
   Distribution: DISTRIBUTION_ROUTES,
 } as const satisfies Record<string, readonly Route[]>;
 

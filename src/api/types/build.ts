@@ -1,2 +1,3 @@
 /** lading's own build protocol is the engine's vocabulary as JSON. */
 export type { BuildEvent as EngineBuildEvent, BuildSettings as EngineBuildSettings } from '../../engine/index.ts';
+export type { BuildRecord, LogPiece, RecordedStep } from '../../engine/index.ts';

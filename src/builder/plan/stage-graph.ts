@@ -2,6 +2,7 @@ import {
   expandInstruction,
   nearest,
   type Dockerfile,
+  type Instruction,
   type SourceLocation,
   type Stage,
 } from '../../dockerfile/index.ts';
@@ -121,7 +122,9 @@ export class StageGraph {
   sourcesOf(stage: Stage): Stage[] {
     const sources = [
       this.#located(stage.from.location, () => this.baseOf(stage)),
-      ...fromsOf(stage).map(({ from, location }) => this.#located(location, () => this.sourceOf(from, stage))),
+      ...stage.instructions.flatMap((instruction) =>
+        fromsOf(instruction).map((from) => this.#located(instruction.location, () => this.sourceOf(from, stage))),
+      ),
     ];
     return sources.flatMap((source) => (source.kind === 'stage' ? source.stage : []));
   }
@@ -168,11 +171,9 @@ function labelOf(stage: Stage): string {
   return stage.name ?? `stage-${stage.index}`;
 }
 
-function fromsOf(stage: Stage): { from: string; location: SourceLocation }[] {
-  return stage.instructions.flatMap((instruction) => {
-    const { location } = instruction;
-    if (instruction.kind === 'copy') return instruction.from === undefined ? [] : { from: instruction.from, location };
-    if (instruction.kind !== 'run') return [];
-    return instruction.mounts.flatMap(({ from }) => (from === undefined ? [] : { from, location }));
-  });
+/** What `--from` and `from=` of an instruction name. */
+export function fromsOf(instruction: Instruction): string[] {
+  if (instruction.kind === 'copy') return instruction.from === undefined ? [] : [instruction.from];
+  if (instruction.kind !== 'run') return [];
+  return instruction.mounts.flatMap(({ from }) => from ?? []);
 }

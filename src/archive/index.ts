@@ -1,6 +1,7 @@
 import type { DiffID } from '../oci/index.ts';
 import type { ApplyResult } from './extract/apply-layer.ts';
 import type { CompressResult } from './compression/compress-here.ts';
+import type { TimesFound, TimesOptions } from './pack/layer-times.ts';
 import type { WriteLayerResult } from './pack/write-layer.ts';
 import { runInWorker } from './worker/pool.ts';
 
@@ -17,7 +18,7 @@ export { decompressStream } from './compression/decompress.ts';
 export { autoDecompress } from './compression/auto-decompress.ts';
 export { bytesOfText, textOfBytes } from './byte-text.ts';
 export { spawnArchiveWorker } from './worker/pool.ts';
-export type { ApplyResult, CompressResult, WriteLayerResult };
+export type { ApplyResult, CompressResult, TimesFound, WriteLayerResult };
 
 export interface ApplyOptions {
   /** Existing empty folder that becomes the layer. */
@@ -44,13 +45,14 @@ export function applyLayer(source: { readonly path: string }, options: ApplyOpti
 
 /**
  * Writes the content of an overlay's upper folder as a layer tar to `target.path` (made or replaced, not synced), in a worker thread, hashing once.
- * Equal folders give equal bytes. Times are whole seconds, at most `clampMtime`. The overlay must be mounted without redirect_dir and metacopy.
+ * Equal folders give equal bytes. Times are whole seconds. With an `epoch` (seconds) later times, and those by the clock of `since` (milliseconds) and after,
+ * become it, in the folder too. The overlay must be mounted without redirect_dir and metacopy.
  * @throws invalid_argument for a name that would mean a deletion (`.wh.…`), conflict when a file shrinks meanwhile, cancelled
  */
 export function writeLayerFromUpper(
   upperDir: string,
   target: { readonly path: string },
-  options: { readonly signal?: AbortSignal; readonly clampMtime?: number } = {},
+  options: TimesOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<WriteLayerResult> {
   const { signal, ...rest } = options;
   return runInWorker('writeLayer', { upperDir, targetPath: target.path, ...rest }, signal);

@@ -21,6 +21,7 @@ import { NamedContexts } from './context/named-contexts.ts';
 import { Downloads } from './copy/downloads.ts';
 import { exportBuild, type BuiltPlatform } from './export/export-build.ts';
 import { BuildArgs } from './plan/build-args.ts';
+import { formatEpoch, settleEpoch } from './plan/epoch.ts';
 import { StageGraph } from './plan/stage-graph.ts';
 import { GitRepositories } from './git/repositories.ts';
 import { Progress } from './progress.ts';
@@ -148,6 +149,7 @@ export class Builder {
     const { request, dockerfile, context, progress } = parts;
     const targetStage = request.target === undefined || request.target === '' ? 'default' : request.target;
     const args = new BuildArgs(request.buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage });
+    const epoch = await settleEpoch(args, async () => this.#commitTime(request, context));
     const graph = new StageGraph(dockerfile, args.global, parts.contexts);
     const target = graph.target(request.target);
     const needed = graph.needed(target);
@@ -162,6 +164,7 @@ export class Builder {
       args,
       graph,
       platform,
+      epoch,
       requestedPlatform: requested,
       progress: progress.reserve(needed, several ? formatPlatform(platform) : undefined),
       lease: parts.lease,
@@ -185,11 +188,16 @@ export class Builder {
     return {
       platform,
       stage,
-      epoch: args.epoch(),
+      epoch: epoch === undefined ? undefined : formatEpoch(epoch),
       materials: session.materials.list(),
       steps: [...session.usedKeys],
       args,
     };
+  }
+
+  /** Of a Git context. */
+  async #commitTime({ secrets, ssh }: BuildRequest, { git }: BuildContext): Promise<number | undefined> {
+    return git && this.#repositories.commitTime(git, { secrets, sshAgent: ssh?.['default'] });
   }
 
   /** All stages at once; each waits for those it needs. The first failure ends the others before it is reported. */

@@ -59,6 +59,8 @@ export interface SessionOptions {
   readonly args: BuildArgs;
   readonly graph: StageGraph;
   readonly platform: Platform;
+  /** SOURCE_DATE_EPOCH, seconds. */
+  readonly epoch: number | undefined;
   /** The platform, when the user asked for it. */
   readonly requestedPlatform: Platform | undefined;
   readonly progress: PlatformProgress;
@@ -193,7 +195,10 @@ export class BuildSession implements AsyncDisposable {
   /** Digest of what is selected. For layers, which never change, it is remembered, and nothing is mounted to find it again. */
   async digest(source: FileSource, selection: Selection): Promise<UnitsDigest> {
     const chainId = source.kind === 'layers' ? source.chainId : undefined;
-    const key = chainId === undefined ? undefined : hash('sha256', JSON.stringify([chainId, selection]));
+    // Files of the context get the epoch itself, those of layers keep their times.
+    const keepTimes = this.o.epoch !== undefined && source.kind === 'layers';
+    const asked = keepTimes ? [chainId, selection, 'times'] : [chainId, selection];
+    const key = chainId === undefined ? undefined : hash('sha256', JSON.stringify(asked));
     const known = key === undefined ? undefined : this.o.cache.selection(key);
     if (known !== undefined) return { digest: known, files: [] };
     const tree = await this.open(source);
@@ -201,6 +206,7 @@ export class BuildSession implements AsyncDisposable {
     const result = await digestUnits(tree, selectUnits(tree, sources, { parents }), {
       exclude: exclude.length > 0 ? IgnoreMatcher.of(exclude) : undefined,
       keepOwner,
+      keepTimes,
       known:
         source.kind === 'files'
           ? (await this.#named(source)).digests

@@ -1,13 +1,14 @@
 import { readdir, unlink } from 'node:fs/promises';
-import { writeLayerFromUpper } from '../archive/index.ts';
+import { writeLayerFromUpper, type TimesFound } from '../archive/index.ts';
 import { SingleFlight, type Limiter } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import { toLadingError } from '../errors/index.ts';
 import { descriptorOf, type LayerBlobs } from '../image/index.ts';
 import { MEDIA, chainIdOf, type ChainID, type Digest } from '../oci/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
-import { cacheKeyOf, type BuildCache } from './cache/build-cache.ts';
+import type { BuildCache } from './cache/build-cache.ts';
 import type { BuiltLayer, CacheInputs, CacheRecord, StepInputs } from './cache/cache-record.ts';
+import { holdsForEpoch, stepKeys, type StepKeys } from './cache/epoch-keys.ts';
 import { graftLayer, type LinkedOperation } from './link-layer.ts';
 import { temporaryKey } from './scratch.ts';
 import type { BuildLease } from './types.ts';
@@ -20,6 +21,8 @@ export interface LayerOperation {
   /** Besides kind and parent. */
   readonly inputs: StepInputs;
   readonly files?: CacheInputs['files'];
+  /** With an epoch, what it copies gets exactly that time. */
+  readonly isDated?: boolean;
   /** `--link`: made on nothing, so that it is the same on whatever lies below; see link-layer.ts. */
   readonly link?: LinkedOperation;
   /** Changes the mounted or mountable snapshot. It must be unmounted when this returns. */
@@ -43,6 +46,8 @@ export interface Solved {
 export interface SolveOptions {
   readonly lease: BuildLease;
   readonly noCache: boolean;
+  /** SOURCE_DATE_EPOCH, seconds. */
+  readonly epoch?: number | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -73,12 +78,23 @@ export class Solver {
 
   async #solve(operation: LayerOperation, options: SolveOptions): Promise<Solved> {
     const { kind, parent, inputs } = operation;
-    const key = cacheKeyOf({ version: 1, kind, parent: parent ?? null, ...inputs });
-    const found = options.noCache ? undefined : await this.#find(key, options.lease);
-    if (found) return { key, cached: true, createdAt: found.createdAt, layer: found.layer };
-    const made = await this.#share(key, operation, options);
+    const keys = stepKeys({ version: 1, kind, parent: parent ?? null, ...inputs }, options.epoch);
+    const found = options.noCache ? undefined : await this.#lookUp(keys, operation, options);
+    if (found) return { key: found.key, cached: true, createdAt: found.createdAt, layer: found.layer };
+    const made = await this.#share(keys, operation, options);
     await hold(made.layer, options.lease);
-    return { key, cached: false, createdAt: made.createdAt, layer: made.layer };
+    return { key: made.key, cached: false, createdAt: made.createdAt, layer: made.layer };
+  }
+
+  async #lookUp(
+    keys: StepKeys,
+    { isDated = false }: LayerOperation,
+    { lease, epoch }: SolveOptions,
+  ): Promise<CacheRecord | undefined> {
+    const own = await this.#find(keys.own, lease);
+    if (own || epoch === undefined) return own;
+    const plain = await this.#find(keys.plain, lease);
+    return plain && holdsForEpoch({ ...plain, isDated }, epoch) ? plain : undefined;
   }
 
   /** A record whose layer is still there. */
@@ -92,40 +108,46 @@ export class Solver {
   }
 
   /** Another build may be cancelled while it does what this one needs: then this one does it. */
-  async #share(key: string, operation: LayerOperation, options: SolveOptions): Promise<CacheRecord> {
+  async #share(keys: StepKeys, operation: LayerOperation, options: SolveOptions): Promise<CacheRecord> {
     for (;;)
       try {
         options.signal?.throwIfAborted();
-        return await this.#running.run(key, () => this.#d.limiter.run(() => this.#make(key, operation, options)));
+        return await this.#running.run(keys.own, () => this.#d.limiter.run(() => this.#make(keys, operation, options)));
       } catch (error) {
         if (options.signal?.aborted || toLadingError(error, '').code !== 'cancelled') throw error;
       }
   }
 
-  async #make(key: string, operation: LayerOperation, options: SolveOptions): Promise<CacheRecord> {
+  async #make(keys: StepKeys, operation: LayerOperation, options: SolveOptions): Promise<CacheRecord> {
     options.signal?.throwIfAborted();
     const { snapshotter, cache } = this.#d;
     const snapshot = temporaryKey();
     let done = false;
     try {
+      const since = Date.now();
       const mount = await snapshotter.prepare(snapshot, operation.parent);
       const upperDir = await snapshotter.upperDirOf(snapshot);
       await operation.make({ mount, upperDir });
-      const layer = await this.#commit(snapshot, upperDir, operation.parent, options);
+      const { layer, times } = await this.#commit({ snapshot, upperDir, since }, operation.parent, options);
       done = layer !== undefined;
       const now = new Date().toISOString();
-      const { kind, text, parent, inputs, files } = operation;
+      const { kind, text, parent, files, isDated = false } = operation;
+      const isSameAlways = options.epoch === undefined || holdsForEpoch({ layer, times, isDated }, options.epoch);
       const record: CacheRecord = {
-        key,
+        key: isSameAlways ? keys.plain : keys.own,
         kind,
         text,
         ...(parent === undefined ? {} : { parent }),
         ...(layer ? { layer } : {}),
+        ...(times ? { times } : {}),
         createdAt: now,
         lastUsedAt: now,
         uses: 1,
       };
-      cache.put(record, { inputs: { kind, parent: parent ?? null, ...inputs }, ...(files ? { files } : {}) });
+      const { version: _version, epoch: _epoch, ...inputs } = keys.inputs;
+      const { epoch } = options;
+      const known = isSameAlways || epoch === undefined ? inputs : { ...inputs, epoch };
+      cache.put(record, { inputs: known, ...(files ? { files } : {}) });
       return record;
     } finally {
       if (!done) await snapshotter.remove(snapshot);
@@ -134,16 +156,17 @@ export class Solver {
 
   /** Stores the layer and makes its snapshot permanent; undefined when there is nothing in it. */
   async #commit(
-    snapshot: string,
-    upperDir: string,
+    { snapshot, upperDir, since }: { readonly snapshot: string; readonly upperDir: string; readonly since: number },
     parent: ChainID | undefined,
-    { lease, signal }: SolveOptions,
-  ): Promise<BuiltLayer | undefined> {
+    { lease, signal, epoch }: SolveOptions,
+  ): Promise<{ layer?: BuiltLayer; times?: TimesFound }> {
     const { content, snapshotter, layerBlobs } = this.#d;
-    if ((await readdir(upperDir)).length === 0) return undefined;
+    if ((await readdir(upperDir)).length === 0) return {};
     const path = await content.stagingPath();
     try {
-      const { diffId, size, usage } = await writeLayerFromUpper(upperDir, { path }, signal ? { signal } : {});
+      const dated = epoch === undefined ? {} : { epoch };
+      const options = { since, ...dated, ...(signal ? { signal } : {}) };
+      const { diffId, size, usage, times } = await writeLayerFromUpper(upperDir, { path }, options);
       const digest = diffId as string as Digest;
       const chainId = chainIdOf(parent, diffId);
       await lease.addDigest(digest);
@@ -151,7 +174,7 @@ export class Solver {
       const blob = descriptorOf(MEDIA.ociLayer, await content.adopt(path, { digest, size }));
       await snapshotter.commit(chainId, snapshot, usage);
       layerBlobs.remember(diffId, blob);
-      return { diffId, chainId, blob, sizeBytes: usage.sizeBytes };
+      return { layer: { diffId, chainId, blob, sizeBytes: usage.sizeBytes }, times };
     } catch (error) {
       await unlink(path).catch(() => undefined);
       throw error;

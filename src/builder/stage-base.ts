@@ -44,26 +44,28 @@ async function fromFiles(source: Extract<Source, { kind: 'files' }>, session: Bu
   const files = await session.filesOf(source);
   const selection = { sources: ['/'], exclude: [], parents: false, keepOwner: false };
   const { digest } = await session.digest(files, selection);
-  const { lease, request, signal, solver, scratch } = session.o;
+  const { lease, request, signal, solver, scratch, epoch } = session.o;
   const root = { uid: 0, gid: 0 };
+  const options = { owner: root, parentOwner: root, special: false, time: epoch, signal };
   const { key, layer, createdAt } = await solver.solve(
     {
       kind: 'context',
       text: `FROM ${source.name}`,
       parent: undefined,
       inputs: { files: digest },
+      isDated: true,
       make: async ({ mount }) => {
         const mounted = await scratch.mounted(mount);
         try {
           using rootfs = new Rootfs(mounted.path);
           const { tree, units } = await session.select(files, selection);
-          await copyUnits(rootfs, '/', tree, units, { owner: root, parentOwner: root, special: false, signal });
+          await copyUnits(rootfs, '/', tree, units, options);
         } finally {
           await mounted.release();
         }
       },
     },
-    { lease, noCache: request.noCache, signal },
+    { lease, noCache: request.noCache, epoch, signal },
   );
   session.usedKeys.add(key);
   if (!layer) return emptyImage(session);

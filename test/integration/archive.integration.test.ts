@@ -375,7 +375,10 @@ describe('writeLayerFromUpper()', { skip }, () => {
   it('limits times and refuses names that mean deletions', () =>
     inScratch(async (base) => {
       writeFileSync(join(base, 'file'), '');
-      await writeLayerFromUpper(base, { path: `${base}.tar` }, { clampMtime: 1000 });
+      utimesSync(join(base, 'file'), 2000, 2000);
+      const { times } = await writeLayerFromUpper(base, { path: `${base}.tar` }, { epoch: 1000, since: 3_000_000 });
+      assert.deepEqual(times, { clock: false, latest: 2000 });
+      assert.equal(lstatSync(join(base, 'file')).mtimeMs, 1_000_000, 'the folder differs from the layer');
       assert.match(
         execFileSync('tar', ['--full-time', '--utc', '-tvf', `${base}.tar`]).toString(),
         /1970-01-01 00:16:40 file/,

@@ -27,9 +27,8 @@ export function entryHeader(
   name: string,
   type: EntryType,
   stats: EntryStats,
-  clampMtime: number | undefined,
+  seconds: number,
 ): TarHeader {
-  const sec = secondsOf(stats.mtimeNs);
   const xattrs = xattrsOf(path);
   return {
     name,
@@ -38,7 +37,7 @@ export function entryHeader(
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     size: type === 'file' ? Number(stats.size) : 0,
-    mtime: { sec: clampMtime === undefined ? sec : Math.min(sec, clampMtime), nsec: 0 },
+    mtime: { sec: seconds, nsec: 0 },
     ...(type === 'char' || type === 'block'
       ? { devMajor: devMajor(stats.rdev), devMinor: devMinor(stats.rdev) }
       : undefined),
@@ -47,7 +46,7 @@ export function entryHeader(
 }
 
 /** Rounds down, also before 1970. */
-function secondsOf(nanoseconds: bigint): number {
+export function secondsOf(nanoseconds: bigint): number {
   const sec = Number(nanoseconds / 1_000_000_000n);
   return nanoseconds % 1_000_000_000n < 0n ? sec - 1 : sec;
 }

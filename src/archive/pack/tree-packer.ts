@@ -8,7 +8,8 @@ import { isWhiteoutStat, nativePathAt, pathAt } from '../extract/stat-at.ts';
 import { OPAQUE_MARKER, WHITEOUT_PREFIX } from '../extract/whiteout.ts';
 import { encodeHeader, END_OF_ARCHIVE } from '../tar/encode-header.ts';
 import { paddingOf, type EntryType, type TarHeader } from '../tar/header.ts';
-import { entryHeader, statEntry, typeOfStats, type EntryStats } from './entry-header.ts';
+import { entryHeader, secondsOf, statEntry, typeOfStats, type EntryStats } from './entry-header.ts';
+import type { LayerTimes } from './layer-times.ts';
 import { overlayMarkersAt } from './overlay-markers.ts';
 
 /**
@@ -21,8 +22,10 @@ export interface PackOptions {
   /** Translate overlayfs's markers to a layer's, as in an upper folder. */
   readonly overlay?: boolean;
   readonly filter?: PackFilter;
-  /** Latest modification time in seconds; later ones become it (SOURCE_DATE_EPOCH). */
+  /** Latest modification time in seconds; later ones become it. */
   readonly clampMtime?: number;
+  /** Decides about the times instead, and writes what it decides to the folder too. */
+  readonly times?: LayerTimes;
   /** Each chunk may be overwritten when the next one is asked for. */
   readonly reuseBuffer?: boolean;
 }
@@ -143,13 +146,19 @@ export class TreePacker implements Disposable {
     type: EntryType,
     stats: EntryStats,
   ): Generator<Buffer, void, undefined> {
-    const header = entryHeader(nativePathAt(fd, base), name, type, stats, this.#options.clampMtime);
+    const header = entryHeader(nativePathAt(fd, base), name, type, stats, this.#secondsOf(fd, base, stats));
     const first = type === 'directory' || stats.nlink === 1n ? undefined : this.#firstNameOf(stats, name);
     if (first !== undefined)
       return yield* this.#put(encodeHeader({ ...header, type: 'hardlink', linkName: first, size: 0 }));
     if (type === 'symlink') return yield* this.#symlink(fd, base, header);
     if (type !== 'file' || header.size === 0) return yield* this.#put(encodeHeader(header));
     yield* this.#file(fd, base, header);
+  }
+
+  #secondsOf(fd: number, base: string, stats: EntryStats): number {
+    const { times, clampMtime } = this.#options;
+    if (times) return times.settle(fd, base, stats.mtimeNs);
+    return Math.min(secondsOf(stats.mtimeNs), clampMtime ?? Infinity);
   }
 
   #count(stats: EntryStats): void {

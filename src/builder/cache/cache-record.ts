@@ -1,3 +1,4 @@
+import type { TimesFound } from '../../archive/index.ts';
 import type { ChainID, Descriptor, DiffID } from '../../oci/index.ts';
 
 /** A layer of an image being built: stored, and unpacked as a committed snapshot. */
@@ -25,6 +26,8 @@ export interface CacheRecord {
   readonly parent?: ChainID;
   /** Absent when the step changed nothing. */
   readonly layer?: BuiltLayer;
+  /** What the layer's times came from; says for which SOURCE_DATE_EPOCH it is the same. */
+  readonly times?: TimesFound;
   /** RFC 3339: when the step ran. Goes into the image's history, so that a cached build gives the same image. */
   readonly createdAt: string;
   readonly lastUsedAt: string;

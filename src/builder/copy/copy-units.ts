@@ -44,6 +44,8 @@ export interface CopyOptions {
   readonly exclude?: IgnoreMatcher | undefined;
   /** Devices, pipes and attributes too: for sources that are root file systems. */
   readonly special: boolean;
+  /** Modification time of all that is copied, seconds; default: the source's. */
+  readonly time?: number | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -214,14 +216,14 @@ class Copier {
 
   /** Owner first: changing it takes set-id bits and capabilities away. */
   #finish(fd: number, name: string, source: string, stat: FileStat): void {
-    const { owner = stat, special } = this.#options;
+    const { owner = stat, special, time } = this.#options;
     chownAt(fd, nativePath(name), owner.uid, owner.gid);
     if (stat.type !== 'symlink') {
       const mode = this.#modeOf(stat);
       if (!(isSmall(stat) && isGivenAtOnce(mode))) chmodSync(fsPath(`/proc/self/fd/${fd}/${name}`), mode);
       if (special) copyXattrs(this.#tree.nativePathOf(source), nativePath(`/proc/self/fd/${fd}/${name}`));
     }
-    utimesAt(fd, nativePath(name), timeOf(stat.mtimeNs));
+    utimesAt(fd, nativePath(name), time === undefined ? timeOf(stat.mtimeNs) : { sec: time, nsec: 0 });
   }
 }
 

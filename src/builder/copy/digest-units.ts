@@ -14,13 +14,15 @@ export interface DigestOptions {
   readonly exclude?: IgnoreMatcher | undefined;
   /** Owners are copied too, so they count. */
   readonly keepOwner: boolean;
+  /** Times (whole seconds) are copied too, and count. */
+  readonly keepTimes?: boolean;
   readonly known?: FileDigests | undefined;
   readonly signal?: AbortSignal;
 }
 
 const MAX_KEPT = 5000;
 
-/** One digest of everything a copy would write: names, kinds, permissions, owners, link targets, contents. Times do not count. */
+/** One digest of everything a copy would write: names, kinds, permissions, owners, link targets, contents. Times do not count unless asked for. */
 export async function digestUnits(
   tree: FileTree,
   units: readonly CopyUnit[],
@@ -29,11 +31,15 @@ export async function digestUnits(
   const total = createHash('sha256');
   const files: [string, string][] = [];
   for (const unit of units) {
+    // A second name is copied as a link to the first.
+    const linked = new Map<bigint, string>();
     total.update(`unit\0${unit.stat.type === 'directory' ? '' : unit.name}\0${unit.parents}\0${unit.stat.type}\n`);
     for await (const entries of walkUnit(tree, unit, options.exclude, options.signal)) {
       const lines: string[] = [];
       for (const { rel, path, stat } of entries) {
-        const found = factsOf(tree, path, stat, options);
+        const earlier = stat.type === 'file' && stat.links > 1 ? linked.get(stat.inode) : undefined;
+        if (earlier === undefined && stat.links > 1) linked.set(stat.inode, rel);
+        const found = earlier === undefined ? factsOf(tree, path, stat, options) : `link ${earlier}`;
         const facts = typeof found === 'string' ? found : await found;
         lines.push(`${rel}\0${facts}\n`);
         if (files.length < MAX_KEPT) files.push([path, facts]);
@@ -46,7 +52,8 @@ export async function digestUnits(
 
 function factsOf(tree: FileTree, path: string, stat: FileStat, options: DigestOptions): Promise<string> | string {
   const owner = options.keepOwner ? ` ${stat.uid}:${stat.gid}` : '';
-  const facts = `${stat.type} ${stat.mode.toString(8)}${owner}`;
+  const time = options.keepTimes ? ` @${stat.mtimeNs / 1_000_000_000n}` : '';
+  const facts = `${stat.type} ${stat.mode.toString(8)}${owner}${time}`;
   switch (stat.type) {
     case 'file': {
       const digest = contentOf(tree, path, stat, options);

@@ -33,7 +33,11 @@ export async function copyRepository(
   try {
     using tree = new FileTree(path);
     const root = { path: '', stat: tree.stat('')!, name: '', parents: '' };
-    await copyUnits(to.rootfs, to.dest, tree, [root], { ...to.options, owner: to.options.parentOwner });
+    await copyUnits(to.rootfs, to.dest, tree, [root], {
+      ...to.options,
+      owner: to.options.parentOwner,
+      time: session.o.epoch,
+    });
   } finally {
     await release();
   }

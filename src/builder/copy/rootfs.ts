@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { chmodSync, closeSync, lstatSync, openSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
 import { LadingError, errnoOf } from '../../errors/index.ts';
 import { O, RESOLVE, chownAt, closeFd, mkdirAt, openat2 } from '../../sys/index.ts';
@@ -73,6 +73,8 @@ export class Rootfs implements Disposable {
     this.within(folder, (fd) => {
       const name = posix.basename(path);
       mkdirAt(fd, nativePath(name), 0o755);
+      // Whatever this process' umask is.
+      chmodSync(fsPath(`/proc/self/fd/${fd}/${name}`), 0o755);
       chownAt(fd, nativePath(name), owner.uid, owner.gid);
     });
   }

@@ -254,7 +254,8 @@ function relativeTo(remote: string, url: string): string {
   return place.endsWith(':') && !path.startsWith('/') ? place + joined.slice(1) : place + joined;
 }
 
-async function commitTime(git: Git, gitDir: string, commit: string): Promise<number> {
+/** Seconds since 1970. */
+export async function commitTime(git: Git, gitDir: string, commit: string): Promise<number> {
   const text = await git.must('read a commit', ['log', '-1', '--no-show-signature', '--format=%ct', commit], {
     gitDir,
   });

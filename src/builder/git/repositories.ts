@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { KeyedLock } from '../../base/index.ts';
 import { LadingError } from '../../errors/index.ts';
 import { parseGitAddress, shownGitAddress, type GitAddress } from '../../oci/index.ts';
-import { writeCheckout } from './checkout.ts';
+import { commitTime, writeCheckout } from './checkout.ts';
 import { authConfig, type GitAccess } from './git-auth.ts';
 import { Git, REMOTE_PROTOCOLS, type GitRun } from './git.ts';
 import { resolveRef, type ResolvedRef } from './resolve-ref.ts';
@@ -97,6 +97,11 @@ export class GitRepositories {
       await release();
       throw error;
     }
+  }
+
+  /** When a source's commit was made, seconds since 1970. */
+  commitTime({ address, resolved }: GitSource, access: GitAccess): Promise<number> {
+    return this.#withRepository(address, resolved, access, (gitDir) => commitTime(this.#git, gitDir, resolved.commit));
   }
 
   /** Forgets all that no running build uses. */

@@ -8,7 +8,7 @@ const PROXY_ARGS: readonly string[] = [...PROXIES, ...PROXIES.map((name) => name
 /** The arguments of one build: what the user gave, the platform's, and what the Dockerfile declares before its first FROM. */
 export class BuildArgs {
   /** Given by the user. */
-  readonly given: ReadonlyMap<string, string>;
+  readonly given: Map<string, string>;
   /** The platform's, given values in their place. */
   readonly predefined: ReadonlyMap<string, string>;
   /** Visible in FROM, and in a stage that declares them without a default. */
@@ -44,11 +44,9 @@ export class BuildArgs {
       .sort();
   }
 
-  /** SOURCE_DATE_EPOCH as RFC 3339, when it is a number of seconds. */
-  epoch(): string | undefined {
-    const text = this.given.get('SOURCE_DATE_EPOCH') ?? this.global.get('SOURCE_DATE_EPOCH');
-    if (text === undefined || !/^\d{1,11}$/.test(text)) return undefined;
-    return new Date(Number(text) * 1000).toISOString().replace('.000Z', 'Z');
+  /** Gives an argument another value than the user did. */
+  override(key: string, value: string): void {
+    this.given.set(key, value);
   }
 }
 

@@ -72,6 +72,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
       unpack,
     },
     ...(local ? { files: local.files } : {}),
+    isDated: source.kind !== 'layers' || loose.length + repositories.length > 0,
     make: async ({ mount }) => {
       const mounted = await session.o.scratch.mounted(mount);
       try {
@@ -83,6 +84,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
           mode,
           exclude: instruction.exclude.length > 0 ? IgnoreMatcher.of(instruction.exclude) : undefined,
           special: source.kind === 'layers',
+          time: source.kind === 'layers' ? undefined : session.o.epoch,
           signal: session.o.signal,
         };
         const target = { rootfs, mountPoint: mounted.path, dest, options };
@@ -205,7 +207,7 @@ async function copyLoose(
     const own = file.remote ? LOOSE_MODE.remote : LOOSE_MODE.inline;
     const mode = target.options.mode?.(own, false) ?? own;
     const { exclude: _none, ...rest } = target.options;
-    const options = { ...rest, owner: target.options.parentOwner, mode: () => mode };
+    const options = { ...rest, owner: target.options.parentOwner, mode: () => mode, time: session.o.epoch };
     await copyUnits(target.rootfs, target.dest, tree, [{ path: name, stat, name: file.name, parents: '' }], options);
   }
 }

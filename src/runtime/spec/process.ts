@@ -25,7 +25,8 @@ export function ociProcessOf(
   return {
     terminal: process.tty,
     ...(process.tty && size ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
-    user: { uid, gid, additionalGids },
+    // Not the daemon's own.
+    user: { uid, gid, additionalGids, umask: 0o022 },
     args,
     env: environmentOf(process, home, hostname),
     cwd: process.cwd || '/',

@@ -48,7 +48,9 @@ async function sourceOf(
 ): Promise<string> {
   const { tree, units } = await session.select(files, selection);
   const unit = units[0]!;
-  if (readOnly && !tree.hasRules) return tree.hostPath(unit.path);
+  // With an epoch a step must not see the times that a checkout left.
+  const isTimed = session.o.epoch !== undefined && files.kind !== 'layers';
+  if (readOnly && !tree.hasRules && !isTimed) return tree.hostPath(unit.path);
   if (files.kind === 'layers' && files.chainId !== undefined) {
     const path = await throwAwayLayers(session, files.chainId, onRelease);
     return unit.path === '' ? path : `${path}/${unit.path}`;
@@ -57,7 +59,7 @@ async function sourceOf(
   onRelease(folder.release);
   await chmod(folder.path, 0o755);
   using rootfs = new Rootfs(folder.path);
-  const options = { owner: ROOT, parentOwner: ROOT, special: false, signal: session.o.signal };
+  const options = { owner: ROOT, parentOwner: ROOT, special: false, time: session.o.epoch, signal: session.o.signal };
   await copyUnits(rootfs, '/', tree, [{ ...unit, name: 'source' }], options);
   return unit.stat.type === 'directory' ? folder.path : `${folder.path}/source`;
 }

@@ -252,7 +252,7 @@ function buildEngine(seen: BuildRequest[]): Engine {
     builder: {
       build: async (request, { onEvent }) => {
         seen.push(request);
-        onEvent({ kind: 'step', step: 1, total: 2, stage: '', name: 'FROM alpine', status: 'cached' });
+        onEvent({ kind: 'step', step: 1, total: 2, stage: '', place: '[1/2]', name: 'FROM alpine', status: 'cached' });
         if (request.target === 'bad') throw new LadingError('invalid_argument', 'step 2 failed', { hint: 'fix it' });
         onEvent({ kind: 'output', step: 2, stream: 'stdout', text: 'hello\n' });
         return { imageId: IMAGE_ID, tags: ['a:latest'], metadata: {} };

@@ -53,6 +53,9 @@ export interface BuildStepEvent {
   readonly step: number;
   readonly total: number;
   readonly stage: string;
+  /** Where it stands in its stage, as BuildKit shows it: "[linux/arm64 tools 2/5]". */
+  readonly place: string;
+  /** The instruction. */
   readonly name: string;
   readonly status: 'started' | 'cached' | 'done' | 'failed';
   readonly durationMs?: number;

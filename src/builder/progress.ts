@@ -26,11 +26,15 @@ export class Progress {
 
   /** Numbers for the steps of all stages that are built for one platform, in the file's order. */
   reserve(stages: readonly Stage[], platform?: string): PlatformProgress {
-    const numbers = new Map<Instruction, number>();
-    for (const stage of stages)
-      for (const instruction of [stage.from, ...stage.instructions])
-        if (isNumbered(instruction)) numbers.set(instruction, ++this.total);
-    return new PlatformProgress(this, numbers, platform);
+    const places = new Map<Instruction, Place>();
+    for (const stage of stages) {
+      const numbered = [stage.from, ...stage.instructions].filter(isNumbered);
+      numbered.forEach((instruction, at) =>
+        places.set(instruction, { step: ++this.total, inStage: `${at + 1}/${numbered.length}` }),
+      );
+    }
+    const isOnly = stages.length === 1 && stages[0]?.index === 0;
+    return new PlatformProgress(this, places, { platform, isOnly });
   }
 
   warn(message: string): void {
@@ -55,31 +59,53 @@ export class Progress {
 /** The steps of one platform. */
 export class PlatformProgress {
   readonly #build: Progress;
-  readonly #numbers: ReadonlyMap<Instruction, number>;
-  readonly #platform: string | undefined;
+  readonly #places: ReadonlyMap<Instruction, Place>;
+  readonly #options: PlatformProgressOptions;
 
-  constructor(build: Progress, numbers: ReadonlyMap<Instruction, number>, platform: string | undefined) {
+  constructor(build: Progress, places: ReadonlyMap<Instruction, Place>, options: PlatformProgressOptions) {
     this.#build = build;
-    this.#numbers = numbers;
-    this.#platform = platform;
+    this.#places = places;
+    this.#options = options;
   }
 
   /** ONBUILD triggers get numbers at the end: they are not known before. */
   begin(stage: Stage, instruction: Instruction): StepProgress {
     const build = this.#build;
-    const step = this.#numbers.get(instruction) ?? ++build.total;
+    const place = this.#places.get(instruction);
+    const step = place?.step ?? ++build.total;
+    const { platform } = this.#options;
     const name = withoutUserinfo(instruction.original);
     return new StepProgress(step, build.onEvent, (status, details) => ({
       kind: 'step',
       step,
       total: build.total,
       stage: stage.name ?? `stage-${stage.index}`,
+      place: this.#textOf(stage, place?.inStage ?? 'onbuild'),
       name,
       status,
       ...details,
-      ...(this.#platform === undefined ? {} : { platform: this.#platform }),
+      ...(platform === undefined ? {} : { platform }),
     }));
   }
+
+  /** The only stage goes without its number, as in BuildKit. */
+  #textOf(stage: Stage, inStage: string): string {
+    const { platform, isOnly } = this.#options;
+    const name = stage.name ?? (isOnly ? undefined : `stage-${stage.index}`);
+    return `[${[platform, name, inStage].filter((part) => part !== undefined).join(' ')}]`;
+  }
+}
+
+interface Place {
+  readonly step: number;
+  /** "2/5" */
+  readonly inStage: string;
+}
+
+interface PlatformProgressOptions {
+  readonly platform: string | undefined;
+  /** The Dockerfile's only stage. */
+  readonly isOnly: boolean;
 }
 
 /** What is known of a step when it ends. */

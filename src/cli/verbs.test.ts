@@ -95,12 +95,12 @@ test('PlainDisplay prints a build the way BuildKit’s plain mode does', () => {
   let out = '';
   const display = new PlainDisplay((words) => (out += words), new BuildSteps(() => clock));
   const step = { kind: 'step', total: 2, stage: '' } as const;
-  display.show({ ...step, step: 1, name: 'FROM alpine', status: 'cached' });
-  display.show({ ...step, step: 2, name: 'RUN make', status: 'started' });
+  display.show({ ...step, step: 1, place: '[1/2]', name: 'FROM alpine', status: 'cached' });
+  display.show({ ...step, step: 2, place: '[2/2]', name: 'RUN make', status: 'started' });
   clock = 312;
   display.show({ kind: 'output', step: 2, stream: 'stdout', text: 'one\ntw' });
   display.show({ kind: 'output', step: 2, stream: 'stderr', text: 'o\nrest' });
-  display.show({ ...step, step: 2, name: 'RUN make', status: 'failed', durationMs: 1200 });
+  display.show({ ...step, step: 2, place: '[2/2]', name: 'RUN make', status: 'failed', durationMs: 1200 });
   display.finish(true);
   assert.equal(
     out,

@@ -1,4 +1,5 @@
 import type { BuildEvent } from '../../client/index.ts';
+import { humanSize } from '../format/units.ts';
 import type { BuildStep } from './build-steps.ts';
 
 /** Shows a build while it runs. */
@@ -21,4 +22,19 @@ export function amountText(
 ): string {
   if (current === undefined) return '';
   return total === undefined || total <= 0 ? size(current) : `${size(current)} / ${size(total)}`;
+}
+
+/** The layer a step made: " 5.25MB"; nothing when it made none. */
+export function layerText({ sizeBytes }: BuildStep): string {
+  return sizeBytes === 0 ? '' : ` ${humanSize(sizeBytes, 3)}`;
+}
+
+/** What came out, and where the build can be looked at again. */
+export function resultLines({ imageId, tags, metadata }: Extract<BuildEvent, { kind: 'result' }>): string[] {
+  const id = metadata['buildx.build.ref'];
+  return [
+    ...(imageId === undefined ? [] : [`writing image ${imageId}`]),
+    ...tags.map((tag) => `naming to ${tag}`),
+    ...(typeof id === 'string' ? [`recorded as ${id}: see lading build log ${id}, lading build profile ${id}`] : []),
+  ];
 }

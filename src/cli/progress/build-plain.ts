@@ -1,5 +1,5 @@
 import type { BuildEvent } from '../../client/index.ts';
-import { failureBlock, type BuildDisplay } from './build-display.ts';
+import { failureBlock, layerText, resultLines, type BuildDisplay } from './build-display.ts';
 import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
 import { BuildWarnings } from './build-warnings.ts';
 
@@ -29,8 +29,7 @@ export class PlainDisplay implements BuildDisplay {
     else if (event.kind === 'warning') {
       if (!this.#warnings.take(event)) this.#write(`WARNING: ${event.message}\n`);
     } else if (event.kind === 'result') {
-      this.#write(`\nwriting image ${event.imageId} done\n`);
-      for (const tag of event.tags) this.#write(`naming to ${tag} done\n`);
+      this.#write(`\n${resultLines(event).join('\n')}\n`);
     }
   }
 
@@ -48,7 +47,9 @@ export class PlainDisplay implements BuildDisplay {
     }
     if (step.status === 'running') return;
     this.#printLines(step, this.#steps.flush(step));
-    const end = { cached: 'CACHED', done: `DONE ${seconds(step.durationMs)}`, failed: 'ERROR' }[step.status];
+    const end = { cached: 'CACHED', done: `DONE ${seconds(step.durationMs)}${layerText(step)}`, failed: 'ERROR' }[
+      step.status
+    ];
     this.#printHeading(step);
     this.#write(`#${step.number} ${end}\n`);
   }

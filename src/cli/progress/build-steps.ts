@@ -10,6 +10,8 @@ export interface BuildStep {
   readonly startedAt: number;
   status: StepStatus;
   durationMs: number;
+  /** Bytes of the layer it made. */
+  sizeBytes: number;
   /** Last lines of output, oldest first. */
   readonly tail: string[];
   /** Output without its newline yet. */
@@ -27,22 +29,19 @@ export class BuildSteps {
   readonly #stages = new Map<BuildStep, string>();
   readonly #now: () => number;
   /** Steps the build will have, as far as is known. */
-  #totals = new Map<string, number>();
+  #total = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
   get total(): number {
-    return Math.max(
-      this.steps.length,
-      [...this.#totals.values()].reduce((sum, total) => sum + total, 0),
-    );
+    return Math.max(this.steps.length, this.#total);
   }
 
   /** The step as the event leaves it, and whether the event is the first to name it. */
   onStep(event: Extract<BuildEvent, { kind: 'step' }>): { step: BuildStep; isNew: boolean } {
-    this.#totals.set(event.stage, event.total);
+    this.#total = Math.max(this.#total, event.total);
     let step = this.#current.get(event.step);
     const isNew = step === undefined || this.#stages.get(step) !== event.stage;
     if (step === undefined || isNew) {
@@ -53,6 +52,7 @@ export class BuildSteps {
     else {
       step.status = event.status;
       step.durationMs = event.durationMs ?? this.#now() - step.startedAt;
+      step.sizeBytes = event.status === 'done' ? (event.sizeBytes ?? 0) : 0;
     }
     return { step, isNew };
   }
@@ -91,6 +91,7 @@ export class BuildSteps {
       startedAt: this.#now(),
       status: 'running',
       durationMs: 0,
+      sizeBytes: 0,
       tail: [],
       partial: '',
       progress: new Map(),
@@ -106,10 +107,8 @@ export class BuildSteps {
   }
 }
 
-function labelOf({ name, stage, step, total }: Extract<BuildEvent, { kind: 'step' }>): string {
-  const oneLine = name.replace(/\s*\n\s*/g, ' ');
-  if (oneLine.startsWith('[')) return oneLine;
-  return `[${stage === '' ? '' : `${stage} `}${step}/${total}] ${oneLine}`;
+function labelOf({ name, place }: Extract<BuildEvent, { kind: 'step' }>): string {
+  return `${place} ${name.replace(/\s*\n\s*/g, ' ')}`;
 }
 
 /** "0.3s", "75.2s" */

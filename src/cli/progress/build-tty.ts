@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { BuildEvent } from '../../client/index.ts';
 import { humanSize } from '../format/units.ts';
-import { amountText, failureBlock, type BuildDisplay } from './build-display.ts';
+import { amountText, failureBlock, layerText, resultLines, type BuildDisplay } from './build-display.ts';
 import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
 import { BuildWarnings } from './build-warnings.ts';
 
@@ -43,8 +43,7 @@ export class TtyDisplay implements BuildDisplay {
         ?.progress.set(event.id, `${event.id} ${event.status} ${amountText(event, humanSize)}`.trimEnd());
     else if (event.kind === 'warning') {
       if (!this.#checks.take(event)) this.#warnings.push(event.message);
-    } else if (event.kind === 'result')
-      this.#result = [` => writing image ${event.imageId}`, ...event.tags.map((tag) => ` => naming to ${tag}`)];
+    } else if (event.kind === 'result') this.#result = resultLines(event).map((line) => ` => ${line}`);
   }
 
   finish(failed: boolean): void {
@@ -84,8 +83,9 @@ export class TtyDisplay implements BuildDisplay {
     const time = seconds(this.#steps.elapsedMs(step)).padStart(TIME_WIDTH);
     const mark = step.status === 'cached' ? ' CACHED' : step.status === 'failed' ? ' ERROR' : '';
     const color = step.status === 'running' ? '' : step.status === 'failed' ? failed : done;
-    const text = fit(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - 1);
-    const line = `${color}${text}${color === '' ? '' : end}${time}`;
+    const size = layerText(step);
+    const text = fit(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - size.length - 1);
+    const line = `${color}${text}${color === '' ? '' : end}${dim}${size}${end}${time}`;
     if (step.status !== 'running') return [line];
     const output = [...step.tail, ...(step.partial === '' ? [] : [step.partial])].slice(-OUTPUT_LINES);
     const inner = [...step.progress.values(), ...output].slice(-OUTPUT_LINES);
@@ -103,6 +103,6 @@ function fit(text: string, width: number): string {
 function printable(text: string): string {
   const last = text.split('\r').findLast((part) => part !== '') ?? '';
   return stripVTControlCharacters(last)
-    .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '')
+    .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '')
     .replaceAll('\t', '    ');
 }

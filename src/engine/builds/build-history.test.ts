@@ -37,7 +37,16 @@ afterEach(() => {
 
 function step(number: number, status: 'started' | 'cached' | 'done' | 'failed', key?: string): BuildEvent {
   const own = key === undefined ? {} : { key };
-  return { kind: 'step', step: number, total: 2, stage: 'stage-0', name: `RUN ${number}`, status, ...own };
+  return {
+    kind: 'step',
+    step: number,
+    total: 2,
+    stage: 'stage-0',
+    place: '[1/2]',
+    name: `RUN ${number}`,
+    status,
+    ...own,
+  };
 }
 function output(number: number, text: string): BuildEvent {
   return { kind: 'output', step: number, stream: 'stdout', text };

@@ -118,15 +118,16 @@ function withoutShell(settings: BuildSettings, context: Context): BuildSettings 
 async function displayFor(flags: FlagValues, context: Context, quiet: boolean): Promise<BuildDisplay> {
   const mode = quiet ? 'quiet' : (flags.text('progress') ?? context.env['BUILDKIT_PROGRESS'] ?? 'auto');
   const { stderr } = context;
-  if (mode === 'quiet') return { show: () => undefined, finish: () => undefined };
-  if (mode === 'rawjson')
+  if (mode === 'quiet' || mode === 'none') return { show: () => undefined, finish: () => undefined };
+  if (mode === 'json' || mode === 'rawjson')
     return { show: (event) => void stderr.write(`${JSON.stringify(event)}\n`), finish: () => undefined };
   if (mode === 'tty' || (mode === 'auto' && stderr.isTTY)) {
     const { TtyDisplay } = await import('../../progress/build-tty.ts');
     const colors = (context.env['NO_COLOR'] ?? '') === '';
     return new TtyDisplay(stderr, { colors, expandWarnings: flags.bool('debug') });
   }
-  if (mode !== 'auto' && mode !== 'plain') throw new UsageError(`invalid progress mode "${mode}"`);
+  if (mode !== 'auto' && mode !== 'plain')
+    throw new UsageError(`invalid progress mode "${mode}": auto, plain, tty, quiet, none, json or rawjson is wanted`);
   const { PlainDisplay } = await import('../../progress/build-plain.ts');
   const warnings = new BuildWarnings(flags.bool('debug'));
   return new PlainDisplay((words) => void stderr.write(words), undefined, warnings);

@@ -34,7 +34,7 @@ export async function answerCall(
 ): Promise<CallAnswer> {
   const { text, filename } = context.dockerfile;
   if (call === 'check') return check(request, context, images);
-  const dockerfile = parseDockerfile(text, { filename });
+  const dockerfile = parseDockerfile(text, { filename, frontend: request.buildArgs['BUILDKIT_SYNTAX'] });
   if (call === 'targets') return targetsAnswer(dockerfile);
   const plan = planOf(dockerfile, request);
   return outlineAnswer(dockerfile, {
@@ -56,7 +56,7 @@ async function check(request: BuildRequest, context: CallOptions['context'], ima
   const file = { filename: context.dockerfile.filename, source: context.dockerfile.text };
   const warnings: CheckWarning[] = [];
   try {
-    const dockerfile = parseDockerfile(file.source, file);
+    const dockerfile = parseDockerfile(file.source, { ...file, frontend: request.buildArgs['BUILDKIT_SYNTAX'] });
     const { args, platform, graph } = planOf(dockerfile, request);
     const [bases, problem] = await basesOf(dockerfile, graph, images);
     const base = (image: string): BaseFacts | undefined => bases.get(image);

@@ -26,7 +26,7 @@ export class BuildStepError extends LadingError {
 export function locateFailure(thrown: unknown, file: SourceFile, location: SourceLocation): LadingError {
   if (thrown instanceof BuildStepError) return thrown;
   if (thrown instanceof DockerfileError) {
-    return new BuildStepError(thrown.code, thrown.message, thrown.renderSnippet(), { cause: thrown });
+    return withSnippet(thrown);
   }
   const error = toLadingError(thrown, 'build step');
   if (error.code === 'cancelled') return error;
@@ -35,5 +35,15 @@ export function locateFailure(thrown: unknown, file: SourceFile, location: Sourc
     cause: error,
     location,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
+/** A Dockerfile's error with its lines. */
+export function withSnippet(error: DockerfileError): BuildStepError {
+  const { hint, location } = error;
+  return new BuildStepError(error.code, error.message, error.renderSnippet(), {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+    ...(location === undefined ? {} : { location }),
   });
 }

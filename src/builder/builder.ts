@@ -12,7 +12,7 @@ import {
   type Reference,
 } from '../oci/index.ts';
 import { answerCall } from './answer-call.ts';
-import { BuildStepError } from './build-error.ts';
+import { withSnippet } from './build-error.ts';
 import { BuildCache } from './cache/build-cache.ts';
 import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
 import { BuildChecks } from './checks.ts';
@@ -127,7 +127,10 @@ export class Builder {
       onEvent({ kind: 'call', call, ...(await answerCall(call, { request, context, images: this.#d.images })) });
       return { tags: [], metadata: {} };
     }
-    const dockerfile = parseDockerfile(context.dockerfile.text, { filename: context.dockerfile.filename });
+    const dockerfile = parseDockerfile(context.dockerfile.text, {
+      filename: context.dockerfile.filename,
+      frontend: request.buildArgs['BUILDKIT_SYNTAX'],
+    });
     const progress = new Progress(onEvent);
     const wanted = request.platforms ?? [];
     const digests = context.folder === undefined ? undefined : await this.#digestsOf(context.folder);
@@ -253,8 +256,4 @@ interface Run {
   readonly onEvent: (event: BuildEvent) => void;
   readonly abort: AbortController;
   readonly signal: AbortSignal;
-}
-
-function withSnippet(error: DockerfileError): BuildStepError {
-  return new BuildStepError(error.code, error.message, error.renderSnippet(), { cause: error });
 }

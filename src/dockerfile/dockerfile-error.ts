@@ -27,8 +27,9 @@ export interface SourceFile {
 export class Problem extends LadingError {
   readonly token: string | undefined;
 
-  constructor(reason: string, token?: string) {
-    super('invalid_argument', reason);
+  /** @param hint absent: how the instruction is written */
+  constructor(reason: string, token?: string, hint?: string) {
+    super('invalid_argument', reason, hint === undefined ? {} : { hint });
     this.token = token;
   }
 }
@@ -37,6 +38,7 @@ export interface DockerfileErrorOptions {
   /** Absent when the whole file is at fault (empty, no stages). */
   readonly location?: SourceLocation;
   readonly caret?: Caret;
+  readonly hint?: string;
   readonly cause?: unknown;
 }
 
@@ -56,6 +58,7 @@ export class DockerfileError extends LadingError {
     const { location } = options;
     super('invalid_argument', location ? `dockerfile parse error on line ${location.startLine}: ${reason}` : reason, {
       cause: options.cause,
+      ...(options.hint === undefined ? {} : { hint: options.hint }),
     });
     this.reason = reason;
     this.filename = file.filename;
@@ -71,19 +74,37 @@ export class DockerfileError extends LadingError {
   }
 }
 
-/** Gives a Problem its place in the file; every other value is returned unchanged. */
-export function locate(thrown: unknown, file: SourceFile, location: SourceLocation): unknown {
+/**
+ * Gives a Problem its place in the file; every other value is returned unchanged. The caret is under the word to blame, else under
+ * the line's first word.
+ * @param hint when the problem has none of its own
+ */
+export function locate(thrown: unknown, file: SourceFile, location: SourceLocation, hint?: string): unknown {
   if (!(thrown instanceof Problem)) return thrown;
-  const caret = thrown.token === undefined ? undefined : findCaret(thrown.token, file.source, location);
-  return new DockerfileError(thrown.message, file, { location, cause: thrown, ...(caret ? { caret } : {}) });
+  const caret = findCaret(thrown.token ?? '', file.source, location) ?? firstWord(file.source, location);
+  return new DockerfileError(thrown.message, file, {
+    location,
+    cause: thrown,
+    ...(caret ? { caret } : {}),
+    ...((thrown.hint ?? hint) === undefined ? {} : { hint: thrown.hint ?? hint }),
+  } as DockerfileErrorOptions);
 }
 
-function findCaret(token: string, source: string, location: SourceLocation): Caret | undefined {
+/** Where a word first occurs in some lines. */
+export function findCaret(token: string, source: string, location: SourceLocation): Caret | undefined {
   if (token === '') return undefined;
-  const lines = source.split('\n').slice(location.startLine - 1, location.endLine);
-  for (const [index, line] of lines.entries()) {
+  for (const [index, line] of linesOf(source, location).entries()) {
     const column = line.indexOf(token);
     if (column >= 0) return { line: location.startLine + index, column: column + 1, length: token.length };
   }
   return undefined;
+}
+
+function firstWord(source: string, location: SourceLocation): Caret | undefined {
+  const match = /\S+/.exec(linesOf(source, location)[0]?.slice(0, 1000) ?? '');
+  return match ? { line: location.startLine, column: match.index + 1, length: match[0].length } : undefined;
+}
+
+function linesOf(source: string, { startLine, endLine }: SourceLocation): string[] {
+  return source.split('\n').slice(startLine - 1, endLine);
 }

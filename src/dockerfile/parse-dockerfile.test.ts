@@ -71,7 +71,10 @@ const NEGATIVE: [source: string, message: string][] = [
     "dockerfile parse error on line 2: 'from' doesn't support variable expansion, define alias stage instead",
   ],
   ['# escape=x\nFROM a', "dockerfile parse error on line 1: invalid escape token 'x' does not match ` or \\"],
-  ['# syntax=a\n# syntax=b\nFROM a', 'dockerfile parse error on line 2: only one syntax parser directive can be used'],
+  [
+    '# syntax=docker/dockerfile:1\n# syntax=b\nFROM a',
+    'dockerfile parse error on line 2: only one syntax parser directive can be used',
+  ],
   [`${FROM}RUN a\0b`, 'dockerfile parse error on line 2: dockerfile line contains a NUL character'],
   [
     `${FROM}RUN ${'x'.repeat(70_000)}`,
@@ -81,7 +84,16 @@ const NEGATIVE: [source: string, message: string][] = [
 
 for (const [source, message] of NEGATIVE) {
   test(`parseDockerfile() refuses ${JSON.stringify(source.slice(0, 60))}`, () => {
-    assert.throws(() => parseDockerfile(source), { message, code: 'invalid_argument' });
+    assert.throws(
+      () => parseDockerfile(source),
+      (error: DockerfileError) => {
+        assert.deepEqual([error.message, error.code], [message, 'invalid_argument']);
+        assert(error.hint, 'a hint is expected');
+        const { location, caret } = error;
+        if (location) assert(caret && caret.line >= location.startLine && caret.line <= location.endLine);
+        return error instanceof DockerfileError;
+      },
+    );
   });
 }
 
@@ -110,6 +122,37 @@ test('DockerfileError shows the offending lines as docker build does', () => {
       return error instanceof DockerfileError;
     },
   );
+});
+
+test("parseDockerfile() takes Docker's own frontend, of any version, for the one built in", () => {
+  const accepted = ['docker/dockerfile:1', 'docker/dockerfile', 'docker.io/docker/dockerfile:1.7-labs'];
+  accepted.push('docker/dockerfile-upstream:master', `docker/dockerfile:1@sha256:${'a'.repeat(64)} --flag`);
+  for (const image of accepted) assert.equal(parseDockerfile(`# syntax = ${image}\nFROM a`).stages.length, 1, image);
+  const options = { frontend: 'docker/dockerfile:1' };
+  assert.equal(parseDockerfile('# syntax=example.com/other\nFROM a', options).stages.length, 1);
+});
+
+test('parseDockerfile() refuses another frontend, wherever it is named', () => {
+  const cases: [source: string, line: number][] = [
+    ['# syntax=example.com/front:1\nFROM a', 1],
+    ['#!/usr/bin/env x\n# escape=`\n#syntax=example.com/front:1 x\nFROM a', 3],
+    ['// syntax=example.com/front:1\nkind: x', 1],
+    ['{"syntax": "example.com/front:1"}', 1],
+  ];
+  for (const [source, line] of cases)
+    assert.throws(
+      () => parseDockerfile(source),
+      (error: DockerfileError) =>
+        error.reason.startsWith('frontend image "example.com/front:1" is not supported') &&
+        error.location?.startLine === line &&
+        error.caret !== undefined &&
+        error.hint === 'remove the line "syntax=…", or name docker/dockerfile:1',
+      source,
+    );
+  assert.throws(() => parseDockerfile('FROM a', { frontend: 'example.com/front' }), {
+    hint: 'remove the build argument BUILDKIT_SYNTAX, or name docker/dockerfile:1',
+  });
+  assert.equal(parseDockerfile('FROM a\n# syntax=example.com/front\n').stages.length, 1);
 });
 
 test('parseInstruction() reads back an ONBUILD trigger with its here-document', () => {

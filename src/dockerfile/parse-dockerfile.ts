@@ -1,7 +1,9 @@
-import { DockerfileError, locate, type SourceFile } from './dockerfile-error.ts';
+import { DockerfileError, locate, Problem, type SourceFile } from './dockerfile-error.ts';
+import { requireBuiltInFrontend } from './frontend.ts';
 import { parseNode } from './instructions/parse.ts';
 import type { ArgInstruction, FromInstruction, Instruction, InstructionKind } from './instructions/types.ts';
 import type { Directives, EscapeCharacter } from './parser/directives.ts';
+import { usageHint } from './instructions/usage.ts';
 import { parseNodes, type Node } from './parser/parser.ts';
 import { decodeSource } from './parser/source-lines.ts';
 
@@ -28,19 +30,26 @@ export interface Dockerfile {
   readonly emptyContinuations: readonly number[];
 }
 
+const BEGIN = { hint: 'a Dockerfile begins with FROM and the image it is built on, or with ARG' };
+
 /**
  * Parses a Dockerfile as BuildKit's frontend does. Nothing is expanded yet: see expandInstruction().
  *
- * @throws DockerfileError for whatever is wrong with the file
+ * @param options.frontend the build argument BUILDKIT_SYNTAX
+ * @throws DockerfileError for whatever is wrong with the file, or when it asks for another frontend
  */
-export function parseDockerfile(source: string | Uint8Array, options: { filename?: string } = {}): Dockerfile {
+export function parseDockerfile(
+  source: string | Uint8Array,
+  options: { readonly filename?: string; readonly frontend?: string | undefined } = {},
+): Dockerfile {
   const filename = options.filename ?? 'Dockerfile';
   const file = { filename, source: decodeSource(source, filename) };
-  if (file.source === '') throw new DockerfileError(`the Dockerfile (${filename}) cannot be empty`, file);
+  if (file.source === '') throw new DockerfileError(`the Dockerfile (${filename}) cannot be empty`, file, BEGIN);
+  requireBuiltInFrontend(file, options.frontend);
   const { nodes, escape, directives, emptyContinuations } = parseNodes(file);
-  if (nodes.length === 0) throw new DockerfileError('file with no instructions', file);
+  if (nodes.length === 0) throw new DockerfileError('file with no instructions', file, BEGIN);
   const { globalArgs, stages } = groupByStage(nodes, escape, file);
-  if (stages.length === 0) throw new DockerfileError('dockerfile contains no stages to build', file);
+  if (stages.length === 0) throw new DockerfileError('dockerfile contains no stages to build', file, BEGIN);
   return { ...file, escape, directives, globalArgs, stages, emptyContinuations };
 }
 
@@ -53,7 +62,7 @@ function groupByStage(nodes: readonly Node[], escape: EscapeCharacter, file: Sou
     if (instruction.kind === 'from') stages.push(newStage(stages.length, instruction));
     else if (stage) stage.instructions.push(instruction);
     else if (instruction.kind === 'arg') globalArgs.push(instruction);
-    else throw new DockerfileError('no build stage in current context', file, { location: node.location });
+    else throw locate(new Problem('no build stage in current context', node.name, BEGIN.hint), file, node.location);
   }
   return { globalArgs, stages };
 }
@@ -62,7 +71,7 @@ function understand(node: Node, escape: EscapeCharacter, file: SourceFile): Inst
   try {
     return parseNode(node, escape);
   } catch (error) {
-    throw locate(error, file, node.location);
+    throw locate(error, file, node.location, usageHint(node.keyword));
   }
 }
 

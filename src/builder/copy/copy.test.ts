@@ -132,6 +132,32 @@ test('selectUnits() says what is not there, in the context or because it is igno
   assert.deepEqual(context.names(''), ['keep']);
 });
 
+test('selectUnits() hints at what is there instead of a missing source', (t) => {
+  const files = ['package.json', 'src/Index.ts', 'build/x', 'docs/guide.md', 'docs/guide.txt'];
+  const context = tree(t, folder(t, files), 'build\n');
+  const hint = (source: string): string => {
+    try {
+      selectUnits(context, [source]);
+    } catch (error) {
+      return (error as { hint?: string }).hint ?? '';
+    }
+    return 'found';
+  };
+  const relative = 'Sources are relative to the build context';
+  assert.equal(hint('package.jsn'), `did you mean "package.json"? ${relative}`);
+  assert.equal(hint('./SRC/index.ts'), `did you mean "src"? ${relative}`);
+  assert.equal(hint('src/index.ts'), `did you mean "src/Index.ts"? ${relative}`);
+  assert.equal(hint('docs/guide.html'), `did you mean "docs/guide.md" or "docs/guide.txt"? ${relative}`);
+  assert.equal(
+    hint('build/x'),
+    '"build/x" is excluded by .dockerignore (pattern "build"): change the pattern, or add "!build/x" behind it',
+  );
+  assert.equal(
+    hint('nothing/like/it'),
+    'there is no "nothing" at the root of what is copied from, only docs, package.json, src',
+  );
+});
+
 test('copyUnits() keeps modes and times, gives new folders 0755 and copied ones their own', async (t) => {
   const from = folder(t, ['d/sub/f']);
   chmodSync(join(from, 'd'), 0o700);

@@ -4,6 +4,7 @@ import { LadingError } from '../../errors/index.ts';
 import { Turns } from '../tree/file-digests.ts';
 import type { FileStat, FileTree } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/names.ts';
+import { missingSource } from './missing-source.ts';
 
 /** One thing to copy: a file, or the contents of a folder. */
 export interface CopyUnit {
@@ -41,7 +42,7 @@ export function selectUnits(
       const stat = real === undefined ? undefined : tree.stat(real);
       if (real === undefined || !stat) {
         if (isPattern(path)) return [];
-        throw notFound(source);
+        throw missingSource(tree, source, path);
       }
       return {
         path: real,
@@ -65,13 +66,6 @@ function parentsOf(found: string, pivot: string, stat: FileStat): string {
   if (stat.type === 'directory') return kept;
   const folder = posix.dirname(kept);
   return folder === '.' ? '' : folder;
-}
-
-function notFound(source: string): LadingError {
-  const shown = posix.normalize(`/${source}`).replace(/(.)\/$/, '$1');
-  return new LadingError('invalid_argument', `failed to compute cache key: "${shown}": not found`, {
-    hint: 'the path is relative to the build context, and .dockerignore may leave it out',
-  });
 }
 
 function isPattern(path: string): boolean {

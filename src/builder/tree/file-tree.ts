@@ -56,6 +56,12 @@ export class FileTree implements Disposable {
     return stat;
   }
 
+  /** The ignore pattern that hides what is there; undefined when it is visible, or is not there. */
+  hiddenBy(path: string): string | undefined {
+    if (!this.#ignore || !this.#rawStat(path) || this.stat(path)) return undefined;
+    return this.#ignore.patternFor(path);
+  }
+
   /** Visible names in a folder, sorted. */
   names(folder: string): readonly string[] {
     const known = this.#names.get(folder);

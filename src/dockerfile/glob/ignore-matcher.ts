@@ -53,6 +53,11 @@ export class IgnoreMatcher {
     return ignoredBy(this.#rules, this.#matched(cleaned));
   }
 
+  /** The pattern that has the last word on a path; undefined when none matches. */
+  patternFor(path: string): string | undefined {
+    return this.#rules[this.#matched(cleanPath(path)).lastIndexOf(true)]?.pattern;
+  }
+
   /** Whether a walk has to look into a folder: false only when nothing below it can be included. */
   mayContainIncluded(dir: string): boolean {
     const cleaned = cleanPath(dir);

@@ -1,8 +1,9 @@
-import { DockerfileError, Problem, type SourceFile } from '../dockerfile-error.ts';
+import { locate, Problem, type SourceFile } from '../dockerfile-error.ts';
 import type { KeyValue } from '../parser/arguments.ts';
 import { expandWord, expandWords, type ExpandOptions } from '../shell/expand.ts';
 import type { Env } from '../shell/word-lexer.ts';
 import { parseMount } from './run-mount.ts';
+import { usageHint } from './usage.ts';
 import type { AddInstruction, ArgInstruction, CopyInstruction, FromInstruction, Instruction } from './types.ts';
 
 export interface ExpandInstructionOptions extends Pick<ExpandOptions, 'escape'> {
@@ -36,9 +37,8 @@ export function expandInstruction<T extends Instruction>(
     // expand() returns the kind it was given.
     return { instruction: expander.expand(instruction) as T, used: expander.used, unset: expander.unset };
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
     const file = options.file ?? { filename: 'Dockerfile', source: '' };
-    throw new DockerfileError(error.message, file, { location: instruction.location, cause: error });
+    throw locate(error, file, instruction.location, usageHint(instruction.kind));
   }
 }
 

@@ -13,6 +13,8 @@ import { StageChecks, stateOfBase, type StageState } from './stage-checks.ts';
 /** The build argument that takes the directive's place. */
 const CHECK_ARG = 'BUILDKIT_DOCKERFILE_CHECK';
 
+const HINT = 'write skip=NAME,NAME or skip=all, experimental=NAME, error=true, with ";" between them';
+
 /** What the file's `# check=` directive asks for, or the build argument that replaces it. @throws DockerfileError, at the directive */
 export function checkOptionsOf(dockerfile: Dockerfile, given: ReadonlyMap<string, string>): CheckOptions {
   const argument = given.get(CHECK_ARG);
@@ -20,8 +22,8 @@ export function checkOptionsOf(dockerfile: Dockerfile, given: ReadonlyMap<string
     return parseCheckOptions(argument ?? dockerfile.directives.check?.split(' ')[0] ?? '');
   } catch (error) {
     if (argument !== undefined)
-      throw new DockerfileError(`failed to parse ${CHECK_ARG}: ${reasonOf(error)}`, dockerfile);
-    throw locate(error, dockerfile, directiveLocation(dockerfile));
+      throw new DockerfileError(`failed to parse ${CHECK_ARG}: ${reasonOf(error)}`, dockerfile, { hint: HINT });
+    throw locate(error, dockerfile, directiveLocation(dockerfile), HINT);
   }
 }
 

@@ -72,7 +72,11 @@ function parseJson(rest: string): Arguments | undefined {
   const parsed = tryJson(rest);
   if (!Array.isArray(parsed)) return undefined;
   if (!parsed.every((item) => typeof item === 'string'))
-    throw new Problem('when using JSON array syntax, arrays must be comprised of strings only');
+    throw new Problem(
+      'when using JSON array syntax, arrays must be comprised of strings only',
+      '[',
+      'put every element in double quotes',
+    );
   return { args: parsed.map((item) => item.toWellFormed()), json: true };
 }
 

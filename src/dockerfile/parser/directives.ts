@@ -29,7 +29,8 @@ export class DirectiveReader {
       this.#done = true;
       return false;
     }
-    if (this.values[name] !== undefined) throw new Problem(`only one ${name} parser directive can be used`, match?.[1]);
+    if (this.values[name] !== undefined)
+      throw new Problem(`only one ${name} parser directive can be used`, match?.[1], 'remove one of them');
     if (name === 'escape') this.escape = toEscape(value);
     this.values[name] = value;
     return true;
@@ -42,5 +43,9 @@ function isName(name: string): name is keyof Directives {
 
 function toEscape(value: string): EscapeCharacter {
   if (value === '\\' || value === '`') return value;
-  throw new Problem(`invalid escape token '${value}' does not match \` or \\`, value);
+  throw new Problem(
+    `invalid escape token '${value}' does not match \` or \\`,
+    value,
+    'write # escape=` or remove the line',
+  );
 }

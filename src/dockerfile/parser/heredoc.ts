@@ -53,7 +53,7 @@ export function readHeredoc(mark: HeredocMark, lines: SourceLines): Heredoc {
     if (trimNewline(stripped) === mark.name) return { ...mark, content: content.join('') };
     content.push(stripped);
   }
-  throw new Problem('unterminated heredoc', '<<');
+  throw new Problem('unterminated heredoc', '<<', `end it with a line that holds ${mark.name} and nothing else`);
 }
 
 function countQuotes(text: string): number {

@@ -1,5 +1,6 @@
 import { locate, Problem, type SourceFile, type SourceLocation } from '../dockerfile-error.ts';
 import { cutBlanks, trimSpace, trimStart } from '../text.ts';
+import { usageHint } from '../instructions/usage.ts';
 import { parseArguments, type Arguments } from './arguments.ts';
 import { DirectiveReader, type Directives, type EscapeCharacter } from './directives.ts';
 import { heredocMarksOf, readHeredoc, type Heredoc } from './heredoc.ts';
@@ -41,6 +42,8 @@ class Parser {
   readonly #emptyContinuations: number[] = [];
   #comments: string[] = [];
   #startLine = 1;
+  /** Of the instruction being read. */
+  #keyword = '';
 
   constructor(file: SourceFile) {
     this.#file = file;
@@ -56,7 +59,7 @@ class Parser {
       }
     } catch (error) {
       const endLine = Math.max(this.#lines.number, this.#startLine);
-      throw locate(error, this.#file, { startLine: this.#startLine, endLine });
+      throw locate(error, this.#file, { startLine: this.#startLine, endLine }, usageHint(this.#keyword));
     }
     const { escape, values } = this.#directives;
     return { nodes, escape, directives: values, emptyContinuations: this.#emptyContinuations };
@@ -125,6 +128,7 @@ class Parser {
   #parts(line: string): Omit<Node, 'heredocs' | 'original' | 'location' | 'comments'> {
     const { first: name, rest: after = '' } = cutBlanks(trimSpace(line));
     const keyword = name.toLowerCase();
+    this.#keyword = keyword;
     const { flags, rest } = takeFlags(after, this.#directives.escape);
     return { name, keyword, flags, ...parseArguments(keyword, trimSpace(rest), this.#directives.escape) };
   }

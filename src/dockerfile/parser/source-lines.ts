@@ -35,8 +35,13 @@ export class SourceLines {
     this.#at = end;
     this.number++;
     if (line.length * 3 > MAX_LINE_BYTES && Buffer.byteLength(line) > MAX_LINE_BYTES)
-      throw new Problem(`dockerfile line greater than max allowed size of ${MAX_LINE_BYTES - 1}`);
-    if (line.includes('\0')) throw new Problem('dockerfile line contains a NUL character');
+      throw new Problem(
+        `dockerfile line greater than max allowed size of ${MAX_LINE_BYTES - 1}`,
+        undefined,
+        'break the line with a backslash at its end, or put the text in a file',
+      );
+    if (line.includes('\0'))
+      throw new Problem('dockerfile line contains a NUL character', undefined, 'save the file as UTF-8 text');
     return line;
   }
 }

@@ -28,6 +28,8 @@ import { Progress } from './progress.ts';
 import { CacheMounts } from './run/cache-mounts.ts';
 import { checkEntitlementNames, checkStages } from './run/entitlements.ts';
 import { FailedSteps } from './run/failed-steps.ts';
+import { LazySnapshotter } from './remote-cache/lazy-snapshotter.ts';
+import { TravellingCache } from './remote-cache/travelling-cache.ts';
 import { Scratch } from './scratch.ts';
 import { BuildSession } from './session.ts';
 import { Solver } from './solver.ts';
@@ -76,8 +78,7 @@ export class Builder {
    * @throws invalid_argument with the failing lines of the Dockerfile; cancelled
    */
   async build(request: BuildRequest, { onEvent, signal }: BuildOptions): Promise<BuildResult> {
-    const abort = new AbortController();
-    const either = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
+    const whole = signal ?? new AbortController().signal;
     try {
       checkEntitlementNames(request);
       const names = request.tags.map((tag) => withDefaultTag(parseReference(tag)));
@@ -86,9 +87,9 @@ export class Builder {
       await using context = await openContext(request, {
         scratch: this.#scratch,
         repositories: this.#repositories,
-        signal: either,
+        signal: whole,
       });
-      return await this.#build(request, { names, lease, context, onEvent, abort, signal: either });
+      return await this.#build(request, { names, lease, context, onEvent, signal: whole });
     } catch (error) {
       if (signal?.aborted) throw new LadingError('cancelled', 'build: cancelled', { cause: error });
       if (error instanceof DockerfileError) throw withSnippet(error);
@@ -121,7 +122,7 @@ export class Builder {
   }
 
   async #build(request: BuildRequest, run: Run): Promise<BuildResult> {
-    const { names, lease, context, onEvent, signal } = run;
+    const { context, onEvent } = run;
     if (request.call !== undefined && request.call !== 'build') {
       const { call } = request;
       onEvent({ kind: 'call', call, ...(await answerCall(call, { request, context, images: this.#d.images })) });
@@ -132,19 +133,38 @@ export class Builder {
       frontend: request.buildArgs['BUILDKIT_SYNTAX'],
     });
     const progress = new Progress(onEvent);
-    const wanted = request.platforms ?? [];
+    const travel = await TravellingCache.open({ ...run, dependencies: this.#d, request, cache: this.#cache }, progress);
     const digests = context.folder === undefined ? undefined : await this.#digestsOf(context.folder);
     const contexts = new NamedContexts(request.contexts);
-    const parts = { ...run, request, dockerfile, progress, contexts, digests };
-    const built = await Promise.all(
+    const fixed = { ...run, request, dockerfile, progress, contexts, digests, travel };
+    for (let parts: Parts = { ...fixed, abort: new AbortController() }; ;)
+      try {
+        return await this.#attempt(parts);
+      } catch (error) {
+        const lost = travel.imported.recover();
+        if (lost === undefined || run.signal.aborted) throw error;
+        progress.warn(`${lost}; the build begins again without it`);
+        parts = { ...fixed, abort: new AbortController() };
+      }
+  }
+
+  async #attempt(parts: Parts): Promise<BuildResult> {
+    const { request, names, lease, onEvent, progress, travel, abort } = parts;
+    const signal = AbortSignal.any([parts.signal, abort.signal]);
+    const wanted = request.platforms ?? [];
+    const all = { ...parts, signal };
+    const made = await Promise.all(
       wanted.length === 0
-        ? [this.#buildPlatform(hostPlatform(), undefined, parts)]
-        : wanted.map((platform) => this.#buildPlatform(platform, platform, parts)),
+        ? [this.#buildPlatform(hostPlatform(), undefined, all)]
+        : wanted.map((platform) => this.#buildPlatform(platform, platform, all)),
     );
+    const built = await travel.settle(made);
     const unused = unusedArgs(built.map(({ args }) => args));
     if (unused.length > 0) progress.warn(`One or more build-args [${unused.join(' ')}] were not consumed`);
     const cache = this.#cache;
-    return exportBuild(built, { dependencies: this.#d, request, names, cache, lease, onEvent, signal });
+    const result = await exportBuild(built, { dependencies: this.#d, request, names, cache, lease, onEvent, signal });
+    await travel.write(built, progress);
+    return result;
   }
 
   /** @param requested the platform, when the user named one: then base images have to be for it */
@@ -180,6 +200,8 @@ export class Builder {
       repositories: this.#repositories,
       downloads: this.#downloads,
       digestsOf: (folder) => this.#digestsOf(folder),
+      imported: parts.travel.imported,
+      snapshotter: new LazySnapshotter(this.#d.snapshotter, parts.travel.imported),
       buildStage: (stage, current) => buildStage(stage, current, this.#downloads),
     });
     const checks =
@@ -194,6 +216,7 @@ export class Builder {
       epoch: epoch === undefined ? undefined : formatEpoch(epoch),
       materials: session.materials.list(),
       steps: [...session.usedKeys],
+      selections: [...session.usedSelections.values()],
       args,
     };
   }
@@ -247,6 +270,8 @@ interface Parts extends Run {
   readonly progress: Progress;
   readonly contexts: NamedContexts;
   readonly digests: FileDigests | undefined;
+  readonly travel: TravellingCache;
+  readonly abort: AbortController;
 }
 
 interface Run {
@@ -254,6 +279,5 @@ interface Run {
   readonly lease: BuildLease;
   readonly context: BuildContext;
   readonly onEvent: (event: BuildEvent) => void;
-  readonly abort: AbortController;
   readonly signal: AbortSignal;
 }

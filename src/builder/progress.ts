@@ -37,6 +37,20 @@ export class Progress {
     return new PlatformProgress(this, places, { platform, isOnly });
   }
 
+  /** A step that is no instruction. */
+  extra(name: string): StepProgress {
+    const step = ++this.total;
+    return new StepProgress(step, this.onEvent, (status, details) => ({
+      kind: 'step',
+      step,
+      total: this.total,
+      stage: 'cache',
+      name,
+      status,
+      ...details,
+    }));
+  }
+
   warn(message: string): void {
     this.onEvent({ kind: 'warning', message });
   }

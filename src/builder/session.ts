@@ -31,12 +31,15 @@ import type { Source, StageGraph } from './plan/stage-graph.ts';
 import type { PlatformProgress, StepProgress } from './progress.ts';
 import type { CacheMounts } from './run/cache-mounts.ts';
 import type { FailedSteps } from './run/failed-steps.ts';
+import { credentialsFor } from './registry-credentials.ts';
+import type { TravellingSelection } from './remote-cache/cache-document.ts';
+import type { ImportedCache } from './remote-cache/imported-cache.ts';
 import { temporaryKey, type Scratch } from './scratch.ts';
 import type { Solver } from './solver.ts';
 import type { StageResult } from './stage-result.ts';
 import type { FileDigests } from './tree/file-digests.ts';
 import { FileTree } from './tree/file-tree.ts';
-import type { BuildLease, BuildRequest, BuilderDependencies, Credentials, StepExecutor } from './types.ts';
+import type { BuildLease, BuildRequest, BuilderDependencies, StepExecutor } from './types.ts';
 
 /** Files a COPY or a bind mount reads: the context, or a stack of layers (undefined: none). */
 export type FileSource =
@@ -68,6 +71,7 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
   readonly solver: Solver;
   readonly cache: BuildCache;
+  readonly imported: ImportedCache;
   readonly cacheMounts: CacheMounts;
   readonly scratch: Scratch;
   readonly repositories: GitRepositories;
@@ -97,6 +101,8 @@ export class BuildSession implements AsyncDisposable {
   readonly materials = new Materials();
   /** Cache records this build used. */
   readonly usedKeys = new Set<string>();
+  /** Digests of files in layers this build used. */
+  readonly usedSelections = new Map<string, TravellingSelection>();
 
   constructor(options: SessionOptions) {
     this.o = options;
@@ -199,8 +205,11 @@ export class BuildSession implements AsyncDisposable {
     const keepTimes = this.o.epoch !== undefined && source.kind === 'layers';
     const asked = keepTimes ? [chainId, selection, 'times'] : [chainId, selection];
     const key = chainId === undefined ? undefined : hash('sha256', JSON.stringify(asked));
-    const known = key === undefined ? undefined : this.o.cache.selection(key);
-    if (known !== undefined) return { digest: known, files: [] };
+    const known = key === undefined ? undefined : await this.#knownSelection(key);
+    if (known !== undefined && key !== undefined && chainId !== undefined) {
+      this.usedSelections.set(key, { key, chainId, digest: known });
+      return { digest: known, files: [] };
+    }
     const tree = await this.open(source);
     const { sources, parents, exclude, keepOwner } = selection;
     const result = await digestUnits(tree, selectUnits(tree, sources, { parents }), {
@@ -215,8 +224,15 @@ export class BuildSession implements AsyncDisposable {
             : undefined,
       signal: this.o.signal,
     });
-    if (key !== undefined && chainId !== undefined) this.o.cache.rememberSelection(key, chainId, result.digest);
+    if (key !== undefined && chainId !== undefined) {
+      this.o.cache.rememberSelection(key, chainId, result.digest);
+      this.usedSelections.set(key, { key, chainId, digest: result.digest });
+    }
     return result;
+  }
+
+  async #knownSelection(key: string): Promise<string | undefined> {
+    return this.o.cache.selection(key) ?? (await this.o.imported.selection(key))?.digest;
   }
 
   /** The same selection, to copy. */
@@ -303,15 +319,6 @@ export class BuildSession implements AsyncDisposable {
     this.onEnd(async () => tree[Symbol.dispose]());
     return tree;
   }
-}
-
-const HUB = ['https://index.docker.io/v1/', 'index.docker.io', 'registry-1.docker.io'];
-
-/** Docker's clients send credentials by registry: a host, or for Docker Hub an address of old. */
-function credentialsFor(reference: string, all: Readonly<Record<string, Credentials>>): Credentials | undefined {
-  const { domain } = parseReference(reference);
-  const names = [domain, `https://${domain}`, `http://${domain}`, ...(domain === 'docker.io' ? HUB : [])];
-  return names.map((name) => all[name]).find((found) => found !== undefined);
 }
 
 /** As BuildKit names images in provenance. */

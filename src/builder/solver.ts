@@ -2,13 +2,14 @@ import { readdir, unlink } from 'node:fs/promises';
 import { writeLayerFromUpper, type TimesFound } from '../archive/index.ts';
 import { SingleFlight, type Limiter } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
-import { toLadingError } from '../errors/index.ts';
 import { descriptorOf, type LayerBlobs } from '../image/index.ts';
 import { MEDIA, chainIdOf, type ChainID, type Digest } from '../oci/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
 import type { BuildCache } from './cache/build-cache.ts';
 import type { BuiltLayer, CacheInputs, CacheRecord, StepInputs } from './cache/cache-record.ts';
 import { holdsForEpoch, stepKeys, type StepKeys } from './cache/epoch-keys.ts';
+import { LazySnapshotter } from './remote-cache/lazy-snapshotter.ts';
+import type { ImportedCache } from './remote-cache/imported-cache.ts';
 import { graftLayer, type LinkedOperation } from './link-layer.ts';
 import { temporaryKey } from './scratch.ts';
 import type { BuildLease } from './types.ts';
@@ -48,6 +49,8 @@ export interface SolveOptions {
   readonly noCache: boolean;
   /** SOURCE_DATE_EPOCH, seconds. */
   readonly epoch?: number | undefined;
+  /** What `--cache-from` knows, asked after the machine's own cache. */
+  readonly imported?: ImportedCache;
   readonly signal?: AbortSignal;
 }
 
@@ -71,51 +74,69 @@ export class Solver {
   async solve(operation: LayerOperation, options: SolveOptions): Promise<Solved> {
     if (!operation.link) return this.#solve(operation, options);
     const { link, ...plain } = operation;
+    // Only a layer that could not be grafted was made in place.
+    const inPlace = options.noCache ? undefined : await this.#lookUp(keysOf(plain, options), plain, options);
+    if (inPlace) return toSolved(inPlace, true);
     const alone = await this.#solve(link.alone, options);
-    const layer = await graftLayer(alone.layer, operation.parent, link, { ...this.#d, lease: options.lease });
+    const snapshotter = options.imported
+      ? new LazySnapshotter(this.#d.snapshotter, options.imported)
+      : this.#d.snapshotter;
+    const layer = await graftLayer(alone.layer, operation.parent, link, { snapshotter, lease: options.lease });
     return layer === 'different' ? this.#solve(plain, options) : { ...alone, layer };
   }
 
   async #solve(operation: LayerOperation, options: SolveOptions): Promise<Solved> {
-    const { kind, parent, inputs } = operation;
-    const keys = stepKeys({ version: 1, kind, parent: parent ?? null, ...inputs }, options.epoch);
+    const keys = keysOf(operation, options);
     const found = options.noCache ? undefined : await this.#lookUp(keys, operation, options);
-    if (found) return { key: found.key, cached: true, createdAt: found.createdAt, layer: found.layer };
+    if (found) return toSolved(found, true);
+    await options.imported?.files(operation.parent);
     const made = await this.#share(keys, operation, options);
     await hold(made.layer, options.lease);
-    return { key: made.key, cached: false, createdAt: made.createdAt, layer: made.layer };
+    return toSolved(made, false);
   }
 
   async #lookUp(
     keys: StepKeys,
     { isDated = false }: LayerOperation,
-    { lease, epoch }: SolveOptions,
+    options: SolveOptions,
   ): Promise<CacheRecord | undefined> {
-    const own = await this.#find(keys.own, lease);
+    const { epoch } = options;
+    const own = await this.#find(keys.own, options);
     if (own || epoch === undefined) return own;
-    const plain = await this.#find(keys.plain, lease);
+    const plain = await this.#find(keys.plain, options);
     return plain && holdsForEpoch({ ...plain, isDated }, epoch) ? plain : undefined;
   }
 
-  /** A record whose layer is still there. */
-  async #find(key: string, lease: BuildLease): Promise<CacheRecord | undefined> {
+  /** A record whose layer is still there, or that a cache elsewhere has. */
+  async #find(key: string, { lease, imported }: SolveOptions): Promise<CacheRecord | undefined> {
     const record = this.#d.cache.find(key);
-    if (!record?.layer) return record;
-    await hold(record.layer, lease);
-    const present =
-      (await this.#d.snapshotter.stat(record.layer.chainId)) && (await this.#d.content.info(record.layer.blob.digest));
-    return present ? record : undefined;
+    if (record && (!record.layer || (await this.#isHere(record.layer, lease)))) return record;
+    const travelled = imported?.find(key);
+    await hold(travelled?.layer, lease);
+    return travelled;
   }
 
-  /** Another build may be cancelled while it does what this one needs: then this one does it. */
+  async #isHere(layer: BuiltLayer, lease: BuildLease): Promise<boolean> {
+    await hold(layer, lease);
+    if (!(await this.#d.snapshotter.stat(layer.chainId))) return false;
+    return (await this.#d.content.info(layer.blob.digest))?.size === layer.blob.size;
+  }
+
+  /** What another build does and does not bring to its end (it is cancelled, or fails for a reason of its own), this one does itself. */
   async #share(keys: StepKeys, operation: LayerOperation, options: SolveOptions): Promise<CacheRecord> {
-    for (;;)
+    for (;;) {
+      let isOwn = false;
+      const make = (): Promise<CacheRecord> => {
+        isOwn = true;
+        return this.#d.limiter.run(() => this.#make(keys, operation, options));
+      };
       try {
         options.signal?.throwIfAborted();
-        return await this.#running.run(keys.own, () => this.#d.limiter.run(() => this.#make(keys, operation, options)));
+        return await this.#running.run(keys.own, make);
       } catch (error) {
-        if (options.signal?.aborted || toLadingError(error, '').code !== 'cancelled') throw error;
+        if (isOwn || options.signal?.aborted) throw error;
       }
+    }
   }
 
   async #make(keys: StepKeys, operation: LayerOperation, options: SolveOptions): Promise<CacheRecord> {
@@ -180,6 +201,14 @@ export class Solver {
       throw error;
     }
   }
+}
+
+function keysOf({ kind, parent, inputs }: LayerOperation, { epoch }: SolveOptions): StepKeys {
+  return stepKeys({ version: 1, kind, parent: parent ?? null, ...inputs }, epoch);
+}
+
+function toSolved({ key, createdAt, layer }: CacheRecord, cached: boolean): Solved {
+  return { key, cached, createdAt, layer };
 }
 
 async function hold(layer: BuiltLayer | undefined, lease: BuildLease): Promise<void> {

@@ -131,8 +131,8 @@ class StageBuilder {
   }
 
   async #layer(operation: LayerOperation, createdBy: string): Promise<StepOutcome> {
-    const { solver, lease, request, epoch, signal } = this.#session.o;
-    const solved = await solver.solve(operation, { lease, noCache: request.noCache, epoch, signal });
+    const { solver, lease, request, epoch, imported, signal } = this.#session.o;
+    const solved = await solver.solve(operation, { lease, noCache: request.noCache, epoch, imported, signal });
     this.#session.usedKeys.add(solved.key);
     if (solved.layer) {
       const entry = { created: solved.createdAt, created_by: createdBy, comment: HISTORY_COMMENT };

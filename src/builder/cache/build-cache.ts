@@ -90,6 +90,11 @@ export class BuildCache {
     return now;
   }
 
+  /** When an image without own layers was built first, if it was. */
+  imageTime(key: string): string | undefined {
+    return this.#images.get(key)?.createdAt;
+  }
+
   /** What the garbage collector must keep. */
   roots(): { digests: Set<Digest>; snapshots: Set<string> } {
     const digests = new Set<Digest>();

@@ -2,6 +2,7 @@ import { LadingError } from '../../errors/index.ts';
 import { formatPlatform, formatReference, type Platform, type Reference } from '../../oci/index.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import type { Material } from '../materials.ts';
+import type { TravellingSelection } from '../remote-cache/cache-document.ts';
 import type { StageResult } from '../stage-result.ts';
 import type { BuildEvent, BuildLease, BuildRequest, BuildResult, BuilderDependencies } from '../types.ts';
 import { storeImage } from './store-image.ts';
@@ -15,6 +16,10 @@ export interface BuiltPlatform {
   readonly materials: readonly Material[];
   /** Keys of the cache records of all its steps. */
   readonly steps: readonly string[];
+  /** Digests of files in layers that it used. */
+  readonly selections: readonly TravellingSelection[];
+  /** What the image's config says of its steps: `--cache-to type=inline`. */
+  readonly inlineCache?: object;
 }
 
 export interface ExportContext {
@@ -44,6 +49,7 @@ export async function exportBuild(built: readonly BuiltPlatform[], context: Expo
     labels: request.labels,
     names,
     epoch: only.epoch,
+    inlineCache: only.inlineCache,
   });
   const tags = names.map(formatReference);
   return {

@@ -3,6 +3,7 @@ import type { ContentStore } from '../../content/index.ts';
 import { putConfig, putManifest, type ImageRecord, type ImageStore } from '../../image/index.ts';
 import type { HistoryEntry, ImageConfig, Reference, RunConfig } from '../../oci/index.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
+import { INLINE_FIELD } from '../remote-cache/cache-document.ts';
 import type { StageHistory, StageResult } from '../stage-result.ts';
 import type { BuildLease } from '../types.ts';
 
@@ -15,6 +16,8 @@ export interface StoreOptions {
   readonly names: readonly Reference[];
   /** SOURCE_DATE_EPOCH: the time of everything this build adds. */
   readonly epoch: string | undefined;
+  /** See BuiltPlatform. */
+  readonly inlineCache?: object | undefined;
 }
 
 /**
@@ -36,6 +39,7 @@ export async function storeImage(result: StageResult, options: StoreOptions): Pr
     config: canonicalConfig(labelled),
     rootfs: { type: 'layers', diff_ids: result.layers.map((layer) => layer.diffId) },
     history,
+    ...(options.inlineCache ? { [INLINE_FIELD]: options.inlineCache } : {}),
   };
   const configDescriptor = await putConfig(content, config);
   await lease.addDigest(configDescriptor.digest);
@@ -69,6 +73,11 @@ function datedHistory(result: StageResult, { cache, epoch }: StoreOptions): Hist
 
 function withoutTime({ created: _created, ...entry }: StageHistory['entry']): HistoryEntry {
   return entry;
+}
+
+/** Identity of the image a stage makes, whenever that is. */
+export function imageIdentity(result: StageResult, labels: StoreOptions['labels']): string {
+  return identityOf({ ...result, config: withLabels(result.config, labels) });
 }
 
 /** All of an image but its times. */

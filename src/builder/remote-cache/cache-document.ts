@@ -1,6 +1,6 @@
 import { LadingError } from '../../errors/index.ts';
 import { MAX_LAYERS, chainIdOf, isDigest, type ChainID, type DiffID } from '../../oci/index.ts';
-import type { CacheInputs } from '../cache/cache-record.ts';
+import type { CacheInputs, CacheRecord } from '../cache/cache-record.ts';
 
 /** Media type of the config of a cache's manifest. */
 export const CACHE_CONFIG = 'application/vnd.lading.buildcache.config.v1+json';
@@ -26,6 +26,8 @@ export interface TravellingRecord {
   /** Unpacked bytes, as the exporter measured them. */
   readonly sizeBytes?: number;
   readonly createdAt: string;
+  /** What the layer's times came from. */
+  readonly times?: CacheRecord['times'];
   /** What the key was made of; left out of inline caches and where the document would become too large. */
   readonly inputs?: CacheInputs['inputs'];
   readonly files?: CacheInputs['files'];
@@ -76,7 +78,7 @@ export function parseCacheDocument(value: unknown, diffIds?: readonly DiffID[]):
 
 function recordOf(value: unknown): TravellingRecord[] {
   if (!isObject(value)) return [];
-  const { key, kind, text, parent, diffId, sizeBytes, createdAt, inputs, files } = value;
+  const { key, kind, text, parent, diffId, sizeBytes, createdAt, times, inputs, files } = value;
   if (!isKey(key) || typeof kind !== 'string' || !/^[a-z-]{1,32}$/.test(kind)) return [];
   if (typeof text !== 'string' || text.length > MAX_TEXT || !isTime(createdAt)) return [];
   if ((parent !== undefined && !isDigestText(parent)) || (diffId !== undefined && !isDigestText(diffId))) return [];
@@ -89,6 +91,7 @@ function recordOf(value: unknown): TravellingRecord[] {
       ...(diffId === undefined ? {} : { diffId: diffId as DiffID }),
       ...(isSize(sizeBytes) ? { sizeBytes } : {}),
       createdAt,
+      ...(isTimes(times) ? { times } : {}),
       ...(isObject(inputs) ? { inputs } : {}),
       ...(isFiles(files) ? { files } : {}),
     },
@@ -105,6 +108,12 @@ function imagesOf(value: unknown): Record<string, string> {
   if (!isObject(value)) return {};
   const entries = Object.entries(value).slice(0, MAX_RECORDS);
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => isKey(entry[0]) && isTime(entry[1])));
+}
+
+function isTimes(value: unknown): value is NonNullable<CacheRecord['times']> {
+  if (!isObject(value) || typeof value['clock'] !== 'boolean') return false;
+  const { latest } = value;
+  return latest === undefined || (typeof latest === 'number' && Number.isSafeInteger(latest));
 }
 
 function isFiles(value: unknown): value is NonNullable<CacheInputs['files']> {

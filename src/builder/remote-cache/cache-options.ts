@@ -1,11 +1,24 @@
 import { LadingError } from '../../errors/index.ts';
-import { formatReference, isDigest, parseReference, withDefaultTag, type Digest, type Reference } from '../../oci/index.ts';
+import {
+  formatReference,
+  isDigest,
+  parseReference,
+  withDefaultTag,
+  type Digest,
+  type Reference,
+} from '../../oci/index.ts';
 import type { BuildSettings, TypedOptions } from '../request.ts';
 
 /** A cache to read. */
 export type CacheSource =
   | { readonly kind: 'registry'; readonly reference: Reference; readonly name: string }
-  | { readonly kind: 'local'; readonly path: string; readonly tag: string; readonly digest?: Digest; readonly name: string };
+  | {
+      readonly kind: 'local';
+      readonly path: string;
+      readonly tag: string;
+      readonly digest?: Digest;
+      readonly name: string;
+    };
 
 export interface CacheCompression {
   readonly kind: 'none' | 'gzip' | 'zstd';
@@ -48,7 +61,10 @@ const TARGET_ATTRS: Readonly<Record<string, readonly string[]>> = {
   local: ['dest', 'tag', 'reset', ...COMMON, ...FORM],
   inline: ['mode'],
 };
-const SOURCE_ATTRS: Readonly<Record<string, readonly string[]>> = { registry: ['ref'], local: ['src', 'tag', 'digest'] };
+const SOURCE_ATTRS: Readonly<Record<string, readonly string[]>> = {
+  registry: ['ref'],
+  local: ['src', 'tag', 'digest'],
+};
 const LEVELS: Readonly<Record<string, readonly [number, number]>> = { gzip: [0, 9], zstd: [0, 22] };
 
 /** What `--cache-from`, `--cache-to` and BUILDKIT_INLINE_CACHE ask for. @throws invalid_argument, not_implemented naming the option */
@@ -80,10 +96,17 @@ function targetOf(options: TypedOptions): CacheTarget | undefined {
   const attrs = checked('cache-to', options, TARGET_ATTRS);
   const mode = oneOf('mode', attrs['mode'] ?? 'min', ['min', 'max'] as const);
   if (options.type === 'inline') return undefined;
-  if (!booleanOf('image-manifest', attrs['image-manifest'], true) || !booleanOf('oci-mediatypes', attrs['oci-mediatypes'], true))
-    throw new LadingError('not_implemented', '--cache-to: a cache is written as an OCI image manifest, in no other form', {
-      hint: 'leave image-manifest and oci-mediatypes out',
-    });
+  if (
+    !booleanOf('image-manifest', attrs['image-manifest'], true) ||
+    !booleanOf('oci-mediatypes', attrs['oci-mediatypes'], true)
+  )
+    throw new LadingError(
+      'not_implemented',
+      '--cache-to: a cache is written as an OCI image manifest, in no other form',
+      {
+        hint: 'leave image-manifest and oci-mediatypes out',
+      },
+    );
   const common = {
     mode,
     compression: compressionOf(attrs),

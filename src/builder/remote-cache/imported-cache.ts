@@ -56,6 +56,11 @@ export class ImportedCache {
     return this.#known.get(key)?.record;
   }
 
+  /** A step's layer as its cache lists it. */
+  blobOf(key: string): Descriptor | undefined {
+    return this.#known.get(key)?.blob;
+  }
+
   /** A hit: its layer, if any, is there as soon as {@link files} has been awaited. */
   find(key: string): CacheRecord | undefined {
     const known = this.#known.get(key);
@@ -151,7 +156,8 @@ export class ImportedCache {
   }
 
   async #fetch({ blob, from }: Known): Promise<Descriptor> {
-    if (!blob) throw new LadingError('not_found', 'the cache says that this step was done, but does not hold its layer');
+    if (!blob)
+      throw new LadingError('not_found', 'the cache says that this step was done, but does not hold its layer');
     await this.#d.lease.addDigest(blob.digest);
     await from.fetch(blob, { signal: this.#d.signal });
     return blob;
@@ -189,7 +195,7 @@ export class ImportedCache {
 }
 
 function toRecord({ record, blob }: Known, place: ChainID | undefined): CacheRecord {
-  const { key, kind, text, parent, diffId, sizeBytes = 0, createdAt } = record;
+  const { key, kind, text, parent, diffId, sizeBytes = 0, createdAt, times } = record;
   // The blob of a layer that the cache does not hold is named by what it would hold uncompressed.
   const descriptor = blob ?? { mediaType: MEDIA.ociLayer, digest: diffId as never, size: 0 };
   return {
@@ -197,8 +203,11 @@ function toRecord({ record, blob }: Known, place: ChainID | undefined): CacheRec
     kind,
     text,
     ...(parent === undefined ? {} : { parent }),
-    ...(place === undefined || diffId === undefined ? {} : { layer: { diffId, chainId: place, blob: descriptor, sizeBytes } }),
+    ...(place === undefined || diffId === undefined
+      ? {}
+      : { layer: { diffId, chainId: place, blob: descriptor, sizeBytes } }),
     createdAt,
+    ...(times ? { times } : {}),
     lastUsedAt: createdAt,
     uses: 1,
   };

@@ -65,7 +65,9 @@ export class LayoutFolder {
     await mkdir(join(path, '..'), { recursive: true });
     const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
     try {
-      await pipeline(await source(), createWriteStream(temporary, { flags: 'wx', flush: true, mode: 0o644 }), { signal });
+      await pipeline(await source(), createWriteStream(temporary, { flags: 'wx', flush: true, mode: 0o644 }), {
+        signal,
+      });
       await rename(temporary, path);
     } catch (error) {
       await unlink(temporary).catch(() => undefined);

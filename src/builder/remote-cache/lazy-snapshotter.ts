@@ -36,8 +36,8 @@ export class LazySnapshotter implements Snapshotter {
     return this.#real.lowerDirsOf(name);
   }
 
-  commit(name: string, key: string): Promise<void> {
-    return this.#real.commit(name, key);
+  commit(...args: Parameters<Snapshotter['commit']>): Promise<void> {
+    return this.#real.commit(...args);
   }
 
   async graft(name: string, source: string, parent: string): Promise<void> {

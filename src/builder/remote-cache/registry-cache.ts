@@ -10,7 +10,11 @@ const MAX_PLATFORMS = 16;
 export async function openRegistryCache(
   reference: Reference,
   name: string,
-  { client, content, call }: { readonly client: RegistryClient; readonly content: ContentStore; readonly call: CallOptions },
+  {
+    client,
+    content,
+    call,
+  }: { readonly client: RegistryClient; readonly content: ContentStore; readonly call: CallOptions },
 ): Promise<OpenedCache[]> {
   const { bytes, mediaType } = await client.resolve(reference, call);
   const found = parseManifestDocument(bytes, mediaType);

@@ -106,8 +106,11 @@ export class BuilderHarness {
     this.#metadata = metadata;
   }
 
-  /** With an image "busybox" built from scratch. `dir` reopens an earlier store. */
-  static async open(dir = mkdtempSync(join(tmpdir(), 'lading-builder-'))): Promise<BuilderHarness> {
+  /** With an image "busybox" built from scratch, unless `bare`. `dir` reopens an earlier store. */
+  static async open(
+    dir = mkdtempSync(join(tmpdir(), 'lading-builder-')),
+    { bare = false }: { readonly bare?: boolean } = {},
+  ): Promise<BuilderHarness> {
     const metadata = openMetadata(join(dir, 'metadata.db'));
     const content = await LocalContentStore.open(join(dir, 'content'));
     const snapshotter = await OverlaySnapshotter.open(join(dir, 'snapshots'), metadata);
@@ -131,7 +134,7 @@ export class BuilderHarness {
       log: SILENT_LOG,
     });
     const harness = new BuilderHarness({ dir, builder, images, executor, snapshotter, content }, metadata);
-    if (!images.find('busybox')) await harness.#makeBusybox();
+    if (!bare && !images.find('busybox')) await harness.#makeBusybox();
     return harness;
   }
 

@@ -45,6 +45,7 @@ export class Progress {
       step,
       total: this.total,
       stage: 'cache',
+      place: '[cache]',
       name,
       status,
       ...details,

@@ -264,7 +264,9 @@ function buildEngine(seen: BuildRequest[]): Engine {
 test("build answers in the classic builder's words", async () => {
   const seen: BuildRequest[] = [];
   await using server = await testServer(buildEngine(seen));
-  const { body } = await server.call('POST', '/build?t=a&buildargs={"A":"1","B":null}&nocache=1', 'tar');
+  const limits =
+    'memory=1024&cpuquota=0&cpusetcpus=0-1&ulimits=[{"Name":"nofile","Soft":1,"Hard":2}]&squash=1&shmsize=4096';
+  const { body } = await server.call('POST', `/build?t=a&buildargs={"A":"1","B":null}&nocache=1&${limits}`, 'tar');
   const text = body
     .split('\r\n')
     .filter(Boolean)
@@ -274,6 +276,10 @@ test("build answers in the classic builder's words", async () => {
     'Step 1/2 : FROM alpine\n ---> Using cache\nhello\nSuccessfully built aaaaaaaaaaaa\nSuccessfully tagged a:latest\n',
   );
   assert.ok(text.some(({ aux }) => JSON.stringify(aux) === JSON.stringify({ ID: IMAGE_ID })));
+  assert.deepEqual(seen[0]?.limits, { memoryBytes: 1024, cpusetCpus: '0-1' });
+  assert.deepEqual(seen[0]?.ulimits, [{ Name: 'nofile', Soft: 1, Hard: 2 }]);
+  assert.deepEqual([seen[0]?.squash, seen[0]?.shmSizeBytes], ['since-base', 4096]);
+  assert.equal((await server.call('POST', '/build?ulimits=[{"Name":1}]', 'tar')).status, 400);
   assert.deepEqual([seen[0]?.buildArgs, seen[0]?.noCache, seen[0]?.context.kind], [{ A: '1' }, true, 'tar']);
   assert.equal((await server.call('POST', '/build?q=1')).body, `${JSON.stringify({ stream: `${IMAGE_ID}\n` })}\r\n`);
   assert.match(

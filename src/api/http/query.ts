@@ -1,6 +1,7 @@
 import type { Filters } from '../../engine/index.ts';
 import { LadingError } from '../../errors/index.ts';
 import { parsePlatform, type Platform } from '../../oci/index.ts';
+import { list, type Check } from './fields.ts';
 
 const FALSE_WORDS = new Set(['', '0', 'no', 'false', 'none']);
 
@@ -67,6 +68,20 @@ export function jsonObject(query: URLSearchParams, name: string): Record<string,
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw invalid(name, value, 'a JSON object is wanted');
   return parsed as Record<string, unknown>;
+}
+
+/** A query value that holds a JSON list; [] when absent. @throws invalid_argument */
+export function jsonList(query: URLSearchParams, name: string, item: Check): unknown[] {
+  const value = text(query, name);
+  if (value === undefined || value === 'null') return [];
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    throw invalid(name, value, 'it is not JSON');
+  }
+  list(item)(parsed, name);
+  return parsed as unknown[];
 }
 
 /** A JSON object of texts; null members are dropped (`--build-arg NAME` without a value). */

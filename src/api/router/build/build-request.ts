@@ -3,7 +3,8 @@ import { isGitAddress } from '../../../oci/index.ts';
 import type { BuildRequest } from '../../../engine/index.ts';
 import { LadingError } from '../../../errors/index.ts';
 import type { Call } from '../../http/call.ts';
-import { flag, jsonTexts, platform, text } from '../../http/query.ts';
+import { integer as checkInteger, shape, string, withoutZeros } from '../../http/fields.ts';
+import { flag, integer, jsonList, jsonTexts, platform, text } from '../../http/query.ts';
 import { registryConfig } from '../../http/registry-auth.ts';
 import { fetchRemote } from '../../http/remote.ts';
 import { BUILD_REQUEST, parseBuildRequest } from './build-settings.ts';
@@ -47,6 +48,33 @@ function optionalTexts(query: URLSearchParams): { target?: string; networkMode?:
   return { ...(target === undefined ? {} : { target }), ...(networkMode === undefined ? {} : { networkMode }) };
 }
 
+/** What a step may take: `memory`, `memswap`, `cpushares`, … as Docker names them; 0 is no limit. @throws invalid_argument */
+function limits(query: URLSearchParams): Pick<BuildRequest, 'limits' | 'shmSizeBytes' | 'cgroupParent' | 'ulimits'> {
+  const numbers = {
+    memoryBytes: integer(query, 'memory'),
+    memorySwapBytes: integer(query, 'memswap'),
+    cpuShares: integer(query, 'cpushares'),
+    cpuPeriodUs: integer(query, 'cpuperiod'),
+    cpuQuotaUs: integer(query, 'cpuquota'),
+  };
+  const [cpusetCpus, cpusetMems, cgroupParent] = ['cpusetcpus', 'cpusetmems', 'cgroupparent'].map((name) =>
+    text(query, name),
+  );
+  const shmSizeBytes = integer(query, 'shmsize');
+  return {
+    limits: {
+      ...(withoutZeros(numbers) as BuildRequest['limits']),
+      ...(cpusetCpus === undefined ? {} : { cpusetCpus }),
+      ...(cpusetMems === undefined ? {} : { cpusetMems }),
+    },
+    ulimits: jsonList(query, 'ulimits', ULIMIT) as NonNullable<BuildRequest['ulimits']>,
+    ...(shmSizeBytes ? { shmSizeBytes } : {}),
+    ...(cgroupParent === undefined ? {} : { cgroupParent }),
+  };
+}
+
+const ULIMIT = shape({ Name: string, Soft: checkInteger, Hard: checkInteger });
+
 /** Query, headers and body of POST /build. @throws invalid_argument, permission_denied, not_implemented */
 export async function parseBuild(call: Call): Promise<BuildRequest> {
   const { query, request } = call;
@@ -66,6 +94,8 @@ export async function parseBuild(call: Call): Promise<BuildRequest> {
     extraHosts: query.getAll('extrahosts').flatMap((hosts) => hosts.split(',')),
     credentials: registryConfig(request.headers),
     ...optionalTexts(query),
+    ...limits(query),
+    ...(flag(query, 'squash') ? { squash: 'since-base' as const } : {}),
     ...(wanted === undefined ? {} : { platforms: [wanted] }),
     ...(await source(call)),
   };

@@ -14,7 +14,7 @@ export const BUILD_ROUTES: readonly Route[] = [
     path: '/build',
     handler: build,
     summary:
-      "Classic (version 1): tar body, or `remote` (http archive or Dockerfile). lading's client: `lading-context`, a Dockerfile as body, an event stream. Limits, squash and cache-from are ignored",
+      "Classic (version 1): tar body, or `remote` (Git, http archive or Dockerfile), limits of steps, `squash`; `cachefrom` is not needed and ignored. lading's client: a request of its own, an event stream",
   },
   {
     method: 'POST',

@@ -19,6 +19,9 @@ import { BuildChecks } from './checks.ts';
 import { openContext, type BuildContext } from './context/build-context.ts';
 import { NamedContexts } from './context/named-contexts.ts';
 import { Downloads } from './copy/downloads.ts';
+import { BuildExplainer, warnOfFilter } from './explain/build-explainer.ts';
+import { BuildMemory } from './explain/build-memory.ts';
+import { BuildRuns, type BuildRun } from './explain/build-runs.ts';
 import { exportBuild, type BuiltPlatform } from './export/export-build.ts';
 import { BuildArgs } from './plan/build-args.ts';
 import { formatEpoch, settleEpoch } from './plan/epoch.ts';
@@ -59,6 +62,8 @@ export class Builder {
   /** Of `--on-error shell`: failed steps that wait for somebody to open a shell in them. */
   readonly failedSteps = new FailedSteps();
   readonly #digests = new Map<string, FileDigests>();
+  readonly #memory: BuildMemory;
+  readonly #runs: BuildRuns;
 
   constructor(dependencies: BuilderDependencies) {
     const { metadata, scratchDir, mounter, snapshotter } = dependencies;
@@ -70,6 +75,8 @@ export class Builder {
     this.#cacheMounts = new CacheMounts(this.#scratch.cacheMountsFolder);
     this.#downloads = new Downloads(metadata);
     this.#repositories = new GitRepositories(this.#scratch.gitFolder);
+    this.#memory = new BuildMemory(metadata, scratchDir);
+    this.#runs = new BuildRuns(metadata);
   }
 
   /**
@@ -121,6 +128,14 @@ export class Builder {
     return pruneCache(this.#cache, this.#cacheMounts, this.#d.images, options);
   }
 
+  /**
+   * The last build of a name, a tag or an image ID (or its beginning); without one, of all: its steps and why they were not cached.
+   * @throws not_found
+   */
+  why(build?: string): BuildRun {
+    return this.#runs.find(build);
+  }
+
   async #build(request: BuildRequest, run: Run): Promise<BuildResult> {
     const { context, onEvent } = run;
     if (request.call !== undefined && request.call !== 'build') {
@@ -133,19 +148,30 @@ export class Builder {
       frontend: request.buildArgs['BUILDKIT_SYNTAX'],
     });
     const progress = new Progress(onEvent);
+    warnOfFilter(request, dockerfile, progress);
     const travel = await TravellingCache.open({ ...run, dependencies: this.#d, request, cache: this.#cache }, progress);
     const digests = context.folder === undefined ? undefined : await this.#digestsOf(context.folder);
     const contexts = new NamedContexts(request.contexts);
     const fixed = { ...run, request, dockerfile, progress, contexts, digests, travel };
-    for (let parts: Parts = { ...fixed, abort: new AbortController() }; ;)
+    for (;;) {
+      const explainer = new BuildExplainer({
+        request,
+        dockerfile,
+        memory: this.#memory,
+        runs: this.#runs,
+        cache: this.#cache,
+      });
       try {
-        return await this.#attempt(parts);
+        return await this.#attempt({ ...fixed, explainer, abort: new AbortController() });
       } catch (error) {
         const lost = travel.imported.recover();
-        if (lost === undefined || run.signal.aborted) throw error;
+        if (lost === undefined || run.signal.aborted) {
+          await explainer.end();
+          throw error;
+        }
         progress.warn(`${lost}; the build begins again without it`);
-        parts = { ...fixed, abort: new AbortController() };
       }
+    }
   }
 
   async #attempt(parts: Parts): Promise<BuildResult> {
@@ -164,6 +190,7 @@ export class Builder {
     const cache = this.#cache;
     const result = await exportBuild(built, { dependencies: this.#d, request, names, cache, lease, onEvent, signal });
     await travel.write(built, progress);
+    await parts.explainer.end(result);
     return result;
   }
 
@@ -196,6 +223,7 @@ export class Builder {
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
       failedSteps: this.failedSteps,
+      explainer: parts.explainer,
       scratch: this.#scratch,
       repositories: this.#repositories,
       downloads: this.#downloads,
@@ -272,6 +300,7 @@ interface Parts extends Run {
   readonly digests: FileDigests | undefined;
   readonly travel: TravellingCache;
   readonly abort: AbortController;
+  readonly explainer: BuildExplainer;
 }
 
 interface Run {

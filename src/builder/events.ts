@@ -23,7 +23,7 @@ export type BuildEvent =
       /** Of the Dockerfile, as `docker build` shows them. */
       readonly snippet?: string;
     }
-  /** Why a step that runs was not cached; comes before its "started". */
+  /** Why a step that runs was not cached; comes between its "started" and its output, when the request asks for it. */
   | BuildExplanation
   /** The answer to `call`: text for people and JSON for programs. `failed` ends the client with status 1. */
   | {

@@ -5,7 +5,7 @@ import {
   type SourceFile,
   type Stage,
 } from '../dockerfile/index.ts';
-import type { BuildEvent, BuildStepEvent } from './types.ts';
+import type { BuildEvent, BuildExplanation, BuildStepEvent } from './types.ts';
 import { withoutUserinfo } from './without-userinfo.ts';
 
 const NUMBERED: readonly Instruction['kind'][] = ['from', 'run', 'copy', 'add', 'workdir'];
@@ -130,14 +130,14 @@ type Describe = (status: BuildStepEvent['status'], details?: Partial<BuildStepEv
 
 /** One step's reports: started once, ended once. Output is decoded without cutting characters. */
 export class StepProgress {
-  readonly #step: number;
+  readonly number: number;
   readonly #onEvent: (event: BuildEvent) => void;
   readonly #describe: Describe;
   readonly #startedMs = performance.now();
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
 
   constructor(step: number, onEvent: (event: BuildEvent) => void, describe: Describe) {
-    this.#step = step;
+    this.number = step;
     this.#onEvent = onEvent;
     this.#describe = describe;
     onEvent(describe('started'));
@@ -145,17 +145,22 @@ export class StepProgress {
 
   output(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     const text = this.#decoders[stream].decode(chunk, { stream: true });
-    if (text !== '') this.#onEvent({ kind: 'output', step: this.#step, stream, text });
+    if (text !== '') this.#onEvent({ kind: 'output', step: this.number, stream, text });
   }
 
   progress(id: string, status: string, current?: number, total?: number): void {
     const amounts = { ...(current === undefined ? {} : { current }), ...(total === undefined ? {} : { total }) };
-    this.#onEvent({ kind: 'progress', step: this.#step, id, status, ...amounts });
+    this.#onEvent({ kind: 'progress', step: this.number, id, status, ...amounts });
   }
 
   /** The step failed and is kept under this name. */
   debug(id: string): void {
-    this.#onEvent({ kind: 'debug', id, step: this.#step });
+    this.#onEvent({ kind: 'debug', id, step: this.number });
+  }
+
+  /** Why it runs. */
+  explain(key: string, difference: Omit<BuildExplanation, 'kind' | 'step' | 'key'>): void {
+    this.#onEvent({ kind: 'explain', step: this.number, key, ...difference });
   }
 
   end(status: 'cached' | 'done' | 'failed', details: StepDetails = {}): void {

@@ -19,10 +19,11 @@ import type { BuildContext } from './context/build-context.ts';
 import type { FilesContext, LayoutContext } from './context/named-contexts.ts';
 import { loadLayout } from './context/oci-layout.ts';
 import { openFiles, type OpenFiles } from './context/open-files.ts';
-import { digestUnits, type UnitsDigest } from './copy/digest-units.ts';
+import { digestUnits } from './copy/digest-units.ts';
 import { selectUnits, type CopyUnit } from './copy/select.ts';
 import type { Downloads } from './copy/downloads.ts';
 import { gitMaterial } from './copy/git-sources.ts';
+import type { BuildExplainer, FilesRead } from './explain/build-explainer.ts';
 import type { GitAccess } from './git/git-auth.ts';
 import type { GitRepositories } from './git/repositories.ts';
 import { Materials } from './materials.ts';
@@ -52,6 +53,8 @@ export interface Selection {
   readonly exclude: readonly string[];
   readonly parents: boolean;
   readonly keepOwner: boolean;
+  /** False when all files get the same permissions; default true. */
+  readonly keepMode?: boolean;
 }
 
 export interface SessionOptions {
@@ -83,6 +86,7 @@ export interface SessionOptions {
   readonly snapshotter: Snapshotter;
   readonly executor: StepExecutor;
   readonly failedSteps: FailedSteps;
+  readonly explainer: BuildExplainer;
   readonly log: Log;
   readonly resolveBase: BuilderDependencies['resolveBase'];
   buildStage(stage: Stage, session: BuildSession): Promise<StageResult>;
@@ -99,6 +103,8 @@ export class BuildSession implements AsyncDisposable {
   readonly #closers: (() => Promise<void>)[] = [];
   /** Images, repositories and files from elsewhere that this build used. */
   readonly materials = new Materials();
+  /** Files that steps read, by the digest of all: for explaining. */
+  readonly filesRead = new Map<string, FilesRead>();
   /** Cache records this build used. */
   readonly usedKeys = new Set<string>();
   /** Digests of files in layers this build used. */
@@ -199,7 +205,7 @@ export class BuildSession implements AsyncDisposable {
   }
 
   /** Digest of what is selected. For layers, which never change, it is remembered, and nothing is mounted to find it again. */
-  async digest(source: FileSource, selection: Selection): Promise<UnitsDigest> {
+  async digest(source: FileSource, selection: Selection): Promise<{ readonly digest: string }> {
     const chainId = source.kind === 'layers' ? source.chainId : undefined;
     // Files of the context get the epoch itself, those of layers keep their times.
     const keepTimes = this.o.epoch !== undefined && source.kind === 'layers';
@@ -208,13 +214,16 @@ export class BuildSession implements AsyncDisposable {
     const known = key === undefined ? undefined : await this.#knownSelection(key);
     if (known !== undefined && key !== undefined && chainId !== undefined) {
       this.usedSelections.set(key, { key, chainId, digest: known });
-      return { digest: known, files: [] };
+      this.filesRead.set(known, { source, selection });
+      return { digest: known };
     }
     const tree = await this.open(source);
-    const { sources, parents, exclude, keepOwner } = selection;
+    const { sources, parents, exclude, keepOwner, keepMode = true } = selection;
     const result = await digestUnits(tree, selectUnits(tree, sources, { parents }), {
       exclude: exclude.length > 0 ? IgnoreMatcher.of(exclude) : undefined,
       keepOwner,
+      keepMode,
+      special: source.kind === 'layers',
       keepTimes,
       known:
         source.kind === 'files'
@@ -228,7 +237,8 @@ export class BuildSession implements AsyncDisposable {
       this.o.cache.rememberSelection(key, chainId, result.digest);
       this.usedSelections.set(key, { key, chainId, digest: result.digest });
     }
-    return result;
+    this.filesRead.set(result.digest, { source, selection, list: result.list });
+    return { digest: result.digest };
   }
 
   async #knownSelection(key: string): Promise<string | undefined> {

@@ -6,7 +6,7 @@ import { descriptorOf, type LayerBlobs } from '../image/index.ts';
 import { MEDIA, chainIdOf, type ChainID, type Digest } from '../oci/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
 import type { BuildCache } from './cache/build-cache.ts';
-import type { BuiltLayer, CacheInputs, CacheRecord, StepInputs } from './cache/cache-record.ts';
+import type { BuiltLayer, CacheRecord, StepInputs } from './cache/cache-record.ts';
 import { holdsForEpoch, stepKeys, type StepKeys } from './cache/epoch-keys.ts';
 import { LazySnapshotter } from './remote-cache/lazy-snapshotter.ts';
 import type { ImportedCache } from './remote-cache/imported-cache.ts';
@@ -21,7 +21,8 @@ export interface LayerOperation {
   readonly parent: ChainID | undefined;
   /** Besides kind and parent. */
   readonly inputs: StepInputs;
-  readonly files?: CacheInputs['files'];
+  /** Not part of the key: for telling why it differs from an earlier one. */
+  readonly notes?: StepInputs;
   /** With an epoch, what it copies gets exactly that time. */
   readonly isDated?: boolean;
   /** `--link`: made on nothing, so that it is the same on whatever lies below; see link-layer.ts. */
@@ -38,6 +39,8 @@ export interface WritableSnapshot {
 
 export interface Solved {
   readonly key: string;
+  /** The key as it is without an epoch. */
+  readonly plainKey: string;
   readonly cached: boolean;
   readonly createdAt: string;
   /** Absent when the step changed nothing. */
@@ -51,7 +54,19 @@ export interface SolveOptions {
   readonly epoch?: number | undefined;
   /** What `--cache-from` knows, asked after the machine's own cache. */
   readonly imported?: ImportedCache;
+  /** Hears of what is not in the cache before it is made. */
+  readonly onMiss?: (miss: Miss) => Promise<void>;
+  /** What of the inputs may be kept. */
+  readonly kept?: (inputs: StepInputs) => StepInputs;
   readonly signal?: AbortSignal;
+}
+
+/** An operation whose result is not in the cache. */
+export interface Miss {
+  /** Without an epoch. */
+  readonly key: string;
+  readonly operation: LayerOperation;
+  readonly reason: 'absent' | 'no-cache' | 'layer-gone';
 }
 
 export interface SolverDependencies {
@@ -75,8 +90,9 @@ export class Solver {
     if (!operation.link) return this.#solve(operation, options);
     const { link, ...plain } = operation;
     // Only a layer that could not be grafted was made in place.
-    const inPlace = options.noCache ? undefined : await this.#lookUp(keysOf(plain, options), plain, options);
-    if (inPlace) return toSolved(inPlace, true);
+    const keys = keysOf(plain, options);
+    const inPlace = options.noCache ? undefined : await this.#lookUp(keys, plain, options);
+    if (inPlace) return toSolved(inPlace, keys, true);
     const alone = await this.#solve(link.alone, options);
     const snapshotter = options.imported
       ? new LazySnapshotter(this.#d.snapshotter, options.imported)
@@ -88,11 +104,17 @@ export class Solver {
   async #solve(operation: LayerOperation, options: SolveOptions): Promise<Solved> {
     const keys = keysOf(operation, options);
     const found = options.noCache ? undefined : await this.#lookUp(keys, operation, options);
-    if (found) return toSolved(found, true);
+    if (found) return toSolved(found, keys, true);
+    await options.onMiss?.({ key: keys.plain, operation, reason: this.#reason(keys, options) });
     await options.imported?.files(operation.parent);
     const made = await this.#share(keys, operation, options);
     await hold(made.layer, options.lease);
-    return toSolved(made, false);
+    return toSolved(made, keys, false);
+  }
+
+  #reason({ own }: StepKeys, { noCache }: SolveOptions): Miss['reason'] {
+    if (noCache) return 'no-cache';
+    return this.#d.cache.find(own) ? 'layer-gone' : 'absent';
   }
 
   async #lookUp(
@@ -152,7 +174,7 @@ export class Solver {
       const { layer, times } = await this.#commit({ snapshot, upperDir, since }, operation.parent, options);
       done = layer !== undefined;
       const now = new Date().toISOString();
-      const { kind, text, parent, files, isDated = false } = operation;
+      const { kind, text, parent, isDated = false } = operation;
       const isSameAlways = options.epoch === undefined || holdsForEpoch({ layer, times, isDated }, options.epoch);
       const record: CacheRecord = {
         key: isSameAlways ? keys.plain : keys.own,
@@ -168,7 +190,7 @@ export class Solver {
       const { version: _version, epoch: _epoch, ...inputs } = keys.inputs;
       const { epoch } = options;
       const known = isSameAlways || epoch === undefined ? inputs : { ...inputs, epoch };
-      cache.put(record, { inputs: known, ...(files ? { files } : {}) });
+      cache.put(record, { inputs: options.kept?.(known) ?? known });
       return record;
     } finally {
       if (!done) await snapshotter.remove(snapshot);
@@ -207,8 +229,8 @@ function keysOf({ kind, parent, inputs }: LayerOperation, { epoch }: SolveOption
   return stepKeys({ version: 1, kind, parent: parent ?? null, ...inputs }, epoch);
 }
 
-function toSolved({ key, createdAt, layer }: CacheRecord, cached: boolean): Solved {
-  return { key, cached, createdAt, layer };
+function toSolved({ key, createdAt, layer }: CacheRecord, { plain }: StepKeys, cached: boolean): Solved {
+  return { key, plainKey: plain, cached, createdAt, layer };
 }
 
 async function hold(layer: BuiltLayer | undefined, lease: BuildLease): Promise<void> {

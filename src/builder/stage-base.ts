@@ -2,6 +2,7 @@ import type { Stage } from '../dockerfile/index.ts';
 import type { Image } from '../image/index.ts';
 import { locateFailure } from './build-error.ts';
 import { DEFAULT_PATH, envMap, setEnv } from './config/apply-config.ts';
+import { formatPlatform } from '../oci/index.ts';
 import { HISTORY_COMMENT } from './config/history.ts';
 import { copyUnits } from './copy/copy-units.ts';
 import { Rootfs } from './copy/rootfs.ts';
@@ -9,6 +10,7 @@ import type { Source } from './plan/stage-graph.ts';
 import type { StepProgress } from './progress.ts';
 import type { BuildSession } from './session.ts';
 import type { StageResult } from './stage-result.ts';
+import { withoutUserinfo } from './without-userinfo.ts';
 
 /** What a stage begins with: nothing, an earlier stage, or an image. */
 export async function beginStage(stage: Stage, session: BuildSession): Promise<StageResult> {
@@ -31,9 +33,9 @@ async function baseOf(stage: Stage, session: BuildSession, step: StepProgress): 
     case 'stage':
       return session.stage(source.stage);
     case 'image':
-      return fromImage(await session.base(source.reference, source.platform, step));
+      return fromImage(await session.base(source.reference, source.platform, step), source.reference);
     case 'layout':
-      return fromImage(await session.layout(source.layout, source.platform));
+      return fromImage(await session.layout(source.layout, source.platform), stage.from.image);
     case 'files':
       return fromFiles(source, session);
   }
@@ -70,7 +72,13 @@ async function fromFiles(source: Extract<Source, { kind: 'files' }>, session: Bu
   session.usedKeys.add(key);
   if (!layer) return emptyImage(session);
   const entry = { created: createdAt, created_by: `FROM ${source.name}`, comment: HISTORY_COMMENT };
-  return { ...emptyImage(session), layers: [layer], history: [{ entry, inherited: false }] };
+  const base = { reference: source.name, digest, platform: formatPlatform(session.o.platform), chainId: layer.chainId };
+  return {
+    ...emptyImage(session),
+    layers: [layer],
+    history: [{ entry, inherited: false }],
+    lineage: [{ kind: 'base', ...base }],
+  };
 }
 
 function emptyImage(session: BuildSession): StageResult {
@@ -82,10 +90,11 @@ function emptyImage(session: BuildSession): StageResult {
     history: [],
     baseCreated: undefined,
     args: new Map(),
+    lineage: [{ kind: 'base', reference: 'scratch', platform: formatPlatform(session.o.platform) }],
   };
 }
 
-function fromImage(image: Image): StageResult {
+function fromImage(image: Image, reference: string): StageResult {
   const { os, architecture, variant, config, author, created, history } = image.config;
   return {
     platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
@@ -100,6 +109,15 @@ function fromImage(image: Image): StageResult {
     history: history.map((entry) => ({ entry, inherited: true })),
     baseCreated: created,
     args: new Map(),
+    lineage: [
+      {
+        kind: 'base',
+        reference: withoutUserinfo(reference),
+        digest: image.manifest.digest,
+        platform: formatPlatform(image.config),
+        chainId: image.layers.at(-1)?.chainId,
+      },
+    ],
   };
 }
 

@@ -7,13 +7,15 @@ import {
 } from '../dockerfile/index.ts';
 import type { HistoryEntry, RunConfig } from '../oci/index.ts';
 import { locateFailure } from './build-error.ts';
+import type { StepInputs } from './cache/cache-record.ts';
 import { applyConfigInstruction, envMap, joinWorkdir } from './config/apply-config.ts';
 import { HISTORY_COMMENT, describeCopy, describeMetadata, describeRun } from './config/history.ts';
 import type { Downloads } from './copy/downloads.ts';
+import type { StageExplainer } from './explain/stage-explainer.ts';
 import { fromsOf } from './plan/stage-graph.ts';
 import { isNumbered, type StepDetails, type StepProgress } from './progress.ts';
 import type { BuildSession } from './session.ts';
-import type { LayerOperation } from './solver.ts';
+import type { LayerOperation, Miss, Solved } from './solver.ts';
 import { beginStage } from './stage-base.ts';
 import type { StageResult } from './stage-result.ts';
 import { copyOperation } from './steps/copy-step.ts';
@@ -39,6 +41,7 @@ class StageBuilder {
   readonly #downloads: Downloads;
   #state: StageResult;
   #cmdSet = false;
+  #explainer: StageExplainer | undefined;
 
   constructor(stage: Stage, session: BuildSession, downloads: Downloads, start: StageResult) {
     this.#stage = stage;
@@ -49,18 +52,24 @@ class StageBuilder {
 
   async build(): Promise<StageResult> {
     const { dockerfile } = this.#session.o;
-    await this.#runTriggers();
+    const triggers = this.#triggers();
+    const all = [...triggers.map(({ instruction }) => instruction), ...this.#stage.instructions];
+    this.#explainer = this.#session.o.explainer.stage(this.#session, this.#stage, all.filter(isNumbered));
+    for (const { instruction, file } of triggers) await this.#step(instruction, file);
     for (const instruction of this.#stage.instructions) await this.#step(instruction, dockerfile);
     return this.#state;
   }
 
   /** ONBUILD instructions of the base run first, and are not inherited further. */
-  async #runTriggers(): Promise<void> {
+  #triggers(): { readonly instruction: Instruction; readonly file: SourceFile }[] {
     const { OnBuild: triggers, ...config } = this.#state.config;
-    if (!triggers || triggers.length === 0 || this.#session.o.graph.isReplaced(this.#stage)) return;
+    if (!triggers || triggers.length === 0 || this.#session.o.graph.isReplaced(this.#stage)) return [];
     this.#state = { ...this.#state, config };
     const filename = `ONBUILD trigger of ${this.#stage.from.image}`;
-    for (const source of triggers) await this.#step(parseInstruction(source, { filename }), { filename, source });
+    return triggers.map((source) => ({
+      instruction: parseInstruction(source, { filename }),
+      file: { filename, source },
+    }));
   }
 
   async #step(instruction: Instruction, file: SourceFile): Promise<void> {
@@ -104,18 +113,19 @@ class StageBuilder {
       case 'run': {
         const context = { session, stage: this.#stage, config, parent, args: this.#argValues(), step: step! };
         const operation = await runOperation(context, instruction);
-        return this.#layer(operation, describeRun(runArguments(config, instruction), this.#shownArgs()));
+        return this.#layer(operation, describeRun(runArguments(config, instruction), this.#shownArgs()), step);
       }
       case 'copy':
       case 'add': {
         const context = { session, stage: this.#stage, config, parent, downloads: this.#downloads };
-        return this.#layer(await copyOperation(context, instruction), describeCopy(instruction));
+        return this.#layer(await copyOperation(context, instruction), describeCopy(instruction), step);
       }
       case 'workdir': {
         const path = joinWorkdir(config, instruction.path);
         const outcome = await this.#layer(
           workdirOperation(session, instruction.original, parent, path),
           `WORKDIR ${path}`,
+          step,
         );
         this.#configure(instruction);
         return outcome;
@@ -130,9 +140,8 @@ class StageBuilder {
     }
   }
 
-  async #layer(operation: LayerOperation, createdBy: string): Promise<StepOutcome> {
-    const { solver, lease, request, epoch, imported, signal } = this.#session.o;
-    const solved = await solver.solve(operation, { lease, noCache: request.noCache, epoch, imported, signal });
+  async #layer(operation: LayerOperation, createdBy: string, progress: StepProgress | undefined): Promise<StepOutcome> {
+    const solved = await this.#solve(operation, progress);
     this.#session.usedKeys.add(solved.key);
     if (solved.layer) {
       const entry = { created: solved.createdAt, created_by: createdBy, comment: HISTORY_COMMENT };
@@ -141,6 +150,42 @@ class StageBuilder {
     } else this.#note(createdBy);
     const { key, cached, layer } = solved;
     return { cached, key, ...(layer ? { sizeBytes: layer.sizeBytes } : {}) };
+  }
+
+  /** Solves a step, explains it when it has to run, and notes it in the stage's lineage. */
+  async #solve(operation: LayerOperation, progress: StepProgress | undefined): Promise<Solved> {
+    const { solver, lease, epoch, imported, signal, explainer } = this.#session.o;
+    const { lineage } = this.#state;
+    const explained = this.#explainer!.step(operation, lineage, progress);
+    const options = {
+      onMiss: (miss: Miss) => explained.missed(miss),
+      kept: (inputs: StepInputs) => explainer.secrecy.inputs(inputs),
+    };
+    try {
+      const solved = await solver.solve(operation, {
+        lease,
+        noCache: this.#noCache(),
+        epoch,
+        imported,
+        signal,
+        ...options,
+      });
+      explained.solved(solved);
+      const chainId = solved.layer?.chainId ?? operation.parent;
+      const entry = { kind: 'step', key: solved.plainKey, text: operation.text, chainId } as const;
+      const numbered = progress ? { ...entry, step: progress.number } : entry;
+      this.#state = { ...this.#state, lineage: [...lineage, numbered] };
+      return solved;
+    } catch (error) {
+      explained.failed();
+      throw error;
+    }
+  }
+
+  /** As in BuildKit the filter's names are stages' names, in any case of letters. */
+  #noCache(): boolean {
+    const { noCache, noCacheFilter = [] } = this.#session.o.request;
+    return noCache || noCacheFilter.some((name) => name.toLowerCase() === this.#stage.name);
   }
 
   #declare(declared: readonly { readonly key: string; readonly default?: string }[]): void {

@@ -1,5 +1,6 @@
 import type { HistoryEntry, Platform, RunConfig } from '../oci/index.ts';
 import type { BuiltLayer } from './cache/cache-record.ts';
+import type { Lineage } from './explain/lineage.ts';
 
 /** A history entry. Of this build's own, only those of layers have a time before the image is written. */
 export interface StageHistory {
@@ -20,4 +21,6 @@ export interface StageResult {
   readonly baseCreated: string | undefined;
   /** Declared arguments: a stage built on this one has them too. */
   readonly args: ReadonlyMap<string, string | undefined>;
+  /** The base, then the steps that made the layers: for explaining. */
+  readonly lineage: Lineage;
 }

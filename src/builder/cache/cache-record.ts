@@ -34,8 +34,7 @@ export interface CacheRecord {
   readonly uses: number;
 }
 
-/** Kept beside a record and read only to explain: the inputs themselves and, for copies, the files. */
+/** Kept beside a record and read only to explain: the inputs themselves, values that look secret masked. */
 export interface CacheInputs {
   readonly inputs: StepInputs;
-  readonly files?: readonly (readonly [path: string, facts: string])[];
 }

@@ -278,10 +278,14 @@ function timeOf(ns: bigint): { sec: number; nsec: number } {
 }
 
 /** What belongs to the file's meaning; overlay's own marks and security labels do not. */
+export function copiedXattrs(path: string | Buffer): (readonly [name: string, value: Buffer])[] {
+  return listXattrs(path).flatMap((name) => {
+    if (!name.startsWith('user.') && name !== 'security.capability' && !name.startsWith('system.posix_acl_')) return [];
+    const value = getXattr(path, name);
+    return value ? [[name, value] as const] : [];
+  });
+}
+
 function copyXattrs(from: string | Buffer, to: string | Buffer): void {
-  for (const name of listXattrs(from)) {
-    if (!name.startsWith('user.') && name !== 'security.capability' && !name.startsWith('system.posix_acl_')) continue;
-    const value = getXattr(from, name);
-    if (value) setXattr(to, name, value);
-  }
+  for (const [name, value] of copiedXattrs(from)) setXattr(to, name, value);
 }

@@ -8,7 +8,7 @@ const CLAUSE = /^([ugoa]*)([-+=])([rwxX]*)$/;
 
 /** --chmod: octal ("755", "0o755" is refused) or symbolic ("u=rwX,go=rX"). @throws invalid_argument */
 export function parseMode(text: string): ModeChange {
-  if (/^[0-7]{1,5}$/.test(text) && Number.parseInt(text, 8) <= 0o7777) {
+  if (isOctal(text)) {
     const bits = Number.parseInt(text, 8);
     return () => bits;
   }
@@ -23,6 +23,11 @@ export function parseMode(text: string): ModeChange {
     return { shifts, operator: match[2]!, letters: match[3]! };
   });
   return (mode, isFolder) => clauses.reduce((bits, clause) => applyClause(bits, clause, isFolder), mode);
+}
+
+/** Whether all files get the same permissions, whatever theirs are. */
+export function isOctal(text: string | undefined): boolean {
+  return text !== undefined && /^[0-7]{1,5}$/.test(text) && Number.parseInt(text, 8) <= 0o7777;
 }
 
 function applyClause(

@@ -30,7 +30,6 @@ export interface TravellingRecord {
   readonly times?: CacheRecord['times'];
   /** What the key was made of; left out of inline caches and where the document would become too large. */
   readonly inputs?: CacheInputs['inputs'];
-  readonly files?: CacheInputs['files'];
 }
 
 /** Digest of files that a COPY --from or a bind mount read in a layer stack: with it, a hit needs no layer. */
@@ -78,7 +77,7 @@ export function parseCacheDocument(value: unknown, diffIds?: readonly DiffID[]):
 
 function recordOf(value: unknown): TravellingRecord[] {
   if (!isObject(value)) return [];
-  const { key, kind, text, parent, diffId, sizeBytes, createdAt, times, inputs, files } = value;
+  const { key, kind, text, parent, diffId, sizeBytes, createdAt, times, inputs } = value;
   if (!isKey(key) || typeof kind !== 'string' || !/^[a-z-]{1,32}$/.test(kind)) return [];
   if (typeof text !== 'string' || text.length > MAX_TEXT || !isTime(createdAt)) return [];
   if ((parent !== undefined && !isDigestText(parent)) || (diffId !== undefined && !isDigestText(diffId))) return [];
@@ -93,7 +92,6 @@ function recordOf(value: unknown): TravellingRecord[] {
       createdAt,
       ...(isTimes(times) ? { times } : {}),
       ...(isObject(inputs) ? { inputs } : {}),
-      ...(isFiles(files) ? { files } : {}),
     },
   ];
 }
@@ -114,11 +112,6 @@ function isTimes(value: unknown): value is NonNullable<CacheRecord['times']> {
   if (!isObject(value) || typeof value['clock'] !== 'boolean') return false;
   const { latest } = value;
   return latest === undefined || (typeof latest === 'number' && Number.isSafeInteger(latest));
-}
-
-function isFiles(value: unknown): value is NonNullable<CacheInputs['files']> {
-  const isText = (item: unknown): boolean => typeof item === 'string';
-  return Array.isArray(value) && value.every((row) => Array.isArray(row) && row.length === 2 && row.every(isText));
 }
 
 function listOf(value: unknown, field: string, limit: number): unknown[] {

@@ -121,7 +121,7 @@ function recordsOf(
   return [...steps].sort().flatMap((key) => {
     const record = recordOf(key, cache) ?? imported.record(key);
     if (!record) return [];
-    const { inputs: _inputs, files: _files, ...plain } = record;
+    const { inputs: _inputs, ...plain } = record;
     const explained = { ...plain, ...cache.inputsOf(key) };
     if (room <= 0) return [plain];
     room -= Buffer.byteLength(JSON.stringify(explained));

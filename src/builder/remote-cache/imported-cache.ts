@@ -165,12 +165,12 @@ export class ImportedCache {
 
   /** From now on the record is this machine's. */
   #keep(known: Known, sizeBytes: number): void {
-    const { inputs = {}, files } = known.record;
+    const { inputs = {} } = known.record;
     const { layer, ...record } = toRecord(known, placeOf(known.record));
     if (this.#d.cache.find(record.key)) return;
     const lastUsedAt = new Date().toISOString();
     const kept: CacheRecord = { ...record, lastUsedAt, ...(layer ? { layer: { ...layer, sizeBytes } } : {}) };
-    this.#d.cache.put(kept, { inputs, ...(files ? { files } : {}) });
+    this.#d.cache.put(kept, { inputs });
   }
 
   async #orLose<T>(known: Known, work: () => Promise<T>): Promise<T> {

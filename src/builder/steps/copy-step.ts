@@ -3,12 +3,12 @@ import { join, posix } from 'node:path';
 import { extractTar } from '../../archive/index.ts';
 import { IgnoreMatcher, type AddInstruction, type CopyInstruction, type Stage } from '../../dockerfile/index.ts';
 import { LadingError } from '../../errors/index.ts';
-import type { ChainID, RunConfig } from '../../oci/index.ts';
+import { shownGitAddress, type ChainID, type RunConfig } from '../../oci/index.ts';
 import { checkChecksum, isArchive, readFileOf, refuseRemote, sourceKind } from '../copy/add-sources.ts';
 import { copyUnits, type CopyOptions } from '../copy/copy-units.ts';
 import { httpMaterial, type Downloads, type RemoteFile } from '../copy/downloads.ts';
 import { copyRepository, gitSources } from '../copy/git-sources.ts';
-import { parseMode } from '../copy/mode.ts';
+import { isOctal, parseMode } from '../copy/mode.ts';
 import { resolveOwner } from '../copy/owner.ts';
 import { Rootfs } from '../copy/rootfs.ts';
 import type { BuildSession, FileSource, Selection } from '../session.ts';
@@ -50,6 +50,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
     exclude: instruction.exclude,
     parents: instruction.kind === 'copy' && instruction.parents,
     keepOwner: source.kind === 'layers' && instruction.chown === undefined,
+    ...(isOctal(instruction.chmod) ? { keepMode: false } : {}),
   };
   const mode = instruction.chmod === undefined ? undefined : parseMode(instruction.chmod);
   const local = selection.sources.length > 0 ? await session.digest(source, selection) : undefined;
@@ -68,10 +69,24 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
       loose: loose.map(({ name, digest }) => [name, digest]),
       ...(repositories.length > 0 ? { git: repositories.map(({ key }) => key) } : {}),
       chown: chown ?? null,
-      chmod: chmod ?? null,
+      chmod: chmod !== undefined && isOctal(chmod) ? Number.parseInt(chmod, 8).toString(8) : (chmod ?? null),
       unpack,
     },
-    ...(local ? { files: local.files } : {}),
+    notes: {
+      ...selection,
+      ...(from === undefined ? {} : { from }),
+      dest: instruction.dest,
+      cwd: config.WorkingDir || '/',
+      loose: loose.map(({ name, remote }) =>
+        remote ? { url: withoutUserinfo(remote.url), etag: remote.file.etag } : { heredoc: name },
+      ),
+      git: repositories.map(({ address, resolved }) => ({
+        url: shownGitAddress(address.remote),
+        ref: address.ref,
+        commit: resolved.commit,
+      })),
+      ...(instruction.link ? { link: true } : {}),
+    },
     isDated: source.kind !== 'layers' || loose.length + repositories.length > 0,
     make: async ({ mount }) => {
       const mounted = await session.o.scratch.mounted(mount);

@@ -72,6 +72,11 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
       mounts: mounts.key,
       ...(privileged ? { security: 'insecure' } : {}),
     },
+    notes: {
+      shell: run.form === 'exec' ? [] : withShell(config, { form: 'shell', args: [] }),
+      args: [...buildArgs.keys()].filter((name) => !envMap(config.Env).has(name)),
+      mounts: run.mounts,
+    },
     make: async ({ mount, upperDir }) => {
       const files = script ? [await scriptMount(session, script)] : [];
       await mounts.use(async (ready) => {

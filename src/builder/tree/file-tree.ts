@@ -47,6 +47,15 @@ export class FileTree implements Disposable {
     return this.#ignore !== undefined;
   }
 
+  get ignore(): IgnoreMatcher | undefined {
+    return this.#ignore;
+  }
+
+  /** Whether there is something at a path, ignored or not. */
+  has(path: string): boolean {
+    return this.#rawStat(path) !== undefined;
+  }
+
   /** Of the path itself, not where a link leads. undefined when there is nothing, or it is ignored. */
   stat(path: string): FileStat | undefined {
     const known = this.#stats.get(path);

@@ -36,6 +36,11 @@ export class IgnoreMatcher {
     return new IgnoreMatcher(patterns.flatMap((pattern) => toRule(pattern) ?? []));
   }
 
+  /** The rules as `of` takes them. */
+  get patterns(): string[] {
+    return this.#rules.map(({ pattern, negated }) => (negated ? `!${pattern}` : pattern));
+  }
+
   /** Whether a rule re-includes what another left out. */
   get reincludes(): boolean {
     return this.#rules.some(({ negated }) => negated);

@@ -1,0 +1,122 @@
+import { posix } from 'node:path';
+import type { Dockerfile, Instruction, Stage } from '../../dockerfile/index.ts';
+import type { FileList } from '../copy/digest-units.ts';
+import { formatPlatform, type Platform } from '../../oci/index.ts';
+import type { Progress } from '../progress.ts';
+import type { FileSource, Selection } from '../session.ts';
+import type { FileTree } from '../tree/file-tree.ts';
+import type { BuildRequest } from '../types.ts';
+import { withoutUserinfo } from '../without-userinfo.ts';
+import type { BuildCache } from '../cache/build-cache.ts';
+import type { BuildMemory, StepMemory } from './build-memory.ts';
+import type { BuildRuns, RunStep } from './build-runs.ts';
+import type { PlannedStep } from './align.ts';
+import { quoted } from './difference.ts';
+import { Secrecy } from './secrecy.ts';
+import { StageExplainer } from './stage-explainer.ts';
+
+/** Files that a step reads, as far as this build knows them. */
+export interface FilesRead {
+  readonly source: FileSource;
+  readonly selection: Selection;
+  /** Absent when the digest was remembered. */
+  readonly list?: FileList;
+}
+
+/** What the explanations of a platform's steps need of its build. */
+export interface ExplainedSession {
+  readonly o: { readonly platform: Platform; readonly epoch: number | undefined };
+  readonly filesRead: ReadonlyMap<string, FilesRead>;
+  open(source: FileSource): Promise<FileTree>;
+}
+
+export interface ExplainerDependencies {
+  readonly request: BuildRequest;
+  readonly dockerfile: Dockerfile;
+  readonly memory: BuildMemory;
+  readonly runs: BuildRuns;
+  readonly cache: BuildCache;
+}
+
+/** Explains, for one build, why steps were not cached, and notes how they went. */
+export class BuildExplainer {
+  readonly memory: BuildMemory;
+  readonly secrecy: Secrecy;
+  readonly request: BuildRequest;
+  /** Under which the build is noted. */
+  readonly name: string;
+  /** Of the Dockerfile. */
+  readonly stageNames: readonly string[];
+  readonly #runs: BuildRuns;
+  readonly #cache: BuildCache;
+  readonly #steps: RunStep[] = [];
+  #earlier: ReturnType<BuildRuns['of']> | undefined;
+  readonly #writes: Promise<void>[] = [];
+
+  constructor({ request, dockerfile, memory, runs, cache }: ExplainerDependencies) {
+    this.memory = memory;
+    this.#runs = runs;
+    this.#cache = cache;
+    this.request = request;
+    this.stageNames = dockerfile.stages.flatMap(({ name }) => name ?? []);
+    this.secrecy = new Secrecy(memory.salt, request.secrets);
+    this.name = nameOf(request);
+  }
+
+  /** @param steps all that make layers, in order */
+  stage(session: ExplainedSession, stage: Stage, steps: readonly Instruction[]): StageExplainer {
+    const planned: PlannedStep[] = steps.map(({ kind, original }) => ({ kind, text: withoutUserinfo(original) }));
+    return new StageExplainer(this, session, { stage, platform: formatPlatform(session.o.platform), planned });
+  }
+
+  /** What is known of an earlier step; of one that another machine made, only its inputs. */
+  step(key: string): StepMemory | undefined {
+    const known = this.memory.step(key);
+    const record = known ? undefined : this.#cache.find(key);
+    if (!record) return known;
+    const { kind, text, createdAt } = record;
+    return { kind, text, inputs: this.#cache.inputsOf(key)?.inputs ?? {}, notes: {}, lineage: '', at: createdAt };
+  }
+
+  /** Earlier builds of the same name, latest first; read when first asked. */
+  get earlier(): ReturnType<BuildRuns['of']> {
+    this.#earlier ??= this.#runs.of(this.name);
+    return this.#earlier;
+  }
+
+  note(step: RunStep): void {
+    this.#steps.push(step);
+  }
+
+  /** Keeps the files a step read; finished by `end`. */
+  keepList(digest: string, list: FileList): void {
+    this.#writes.push(this.memory.lists.put(digest, list).catch(() => undefined));
+  }
+
+  /** Notes the build, however it ended. */
+  async end(result?: { readonly imageId?: string; readonly tags: readonly string[] }): Promise<void> {
+    await Promise.all(this.#writes);
+    if (this.#steps.length === 0) return;
+    this.#runs.add({
+      name: this.name,
+      at: new Date().toISOString(),
+      tags: result?.tags ?? this.request.tags,
+      ...(result?.imageId === undefined ? {} : { imageId: result.imageId }),
+      steps: this.#steps.toSorted((a, b) => a.step - b.step),
+    });
+  }
+}
+
+/** The name asked for, the first tag, or the context and its Dockerfile. */
+function nameOf({ name, tags, context, dockerfile }: BuildRequest): string {
+  const given = name ?? tags[0];
+  if (given !== undefined && given !== '') return given;
+  if (context.kind === 'directory') return posix.join(context.path, dockerfile);
+  return context.kind === 'git' ? context.address.replace(/\/\/[^/@]*@/, '//') : dockerfile;
+}
+
+/** Docker says nothing of a filter that names no stage; a typing mistake would go unseen. */
+export function warnOfFilter({ noCacheFilter = [] }: BuildRequest, { stages }: Dockerfile, progress: Progress): void {
+  const unknown = noCacheFilter.filter((wanted) => !stages.some(({ name }) => name === wanted.toLowerCase()));
+  if (unknown.length > 0) progress.warn(`--no-cache-filter: no stage is called ${unknown.map(quoted).join(', ')}`);
+}

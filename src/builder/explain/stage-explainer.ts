@@ -1,0 +1,275 @@
+import type { Stage } from '../../dockerfile/index.ts';
+import type { StepInputs } from '../cache/cache-record.ts';
+import type { StepProgress } from '../progress.ts';
+import type { LayerOperation, Miss, Solved } from '../solver.ts';
+import { alignSteps, type PlannedStep } from './align.ts';
+import type { BuildExplainer, ExplainedSession } from './build-explainer.ts';
+import type { StepMemory } from './build-memory.ts';
+import type { RunStep } from './build-runs.ts';
+import { changed, quoted, type Difference } from './difference.ts';
+import { fileDifference, type Choice } from './file-difference.ts';
+import { listedFiles } from './file-lists.ts';
+import { countDifferences, inputDifference, same, texts, whereText, type Compared } from './input-difference.ts';
+import { parentDifference, type Lineage } from './lineage.ts';
+
+interface Plan {
+  readonly stage: Stage;
+  readonly platform: string;
+  readonly planned: readonly PlannedStep[];
+}
+
+const MAX_IGNORE = 8192;
+
+/** Explains the steps of one stage, in order. */
+export class StageExplainer {
+  readonly #build: BuildExplainer;
+  readonly #session: ExplainedSession;
+  readonly #plan: Plan;
+  #index = 0;
+  /** Per step the keys of its counterparts in earlier builds, latest first; found with the first miss. */
+  #counterparts: readonly RunStep[][] | undefined;
+  /** An earlier build of the same name had this stage. */
+  #wasBuilt = false;
+
+  constructor(build: BuildExplainer, session: ExplainedSession, plan: Plan) {
+    this.#build = build;
+    this.#session = session;
+    this.#plan = plan;
+  }
+
+  get stageName(): string {
+    const { name, index } = this.#plan.stage;
+    return name ?? `stage-${index}`;
+  }
+
+  get platform(): string {
+    return this.#plan.platform;
+  }
+
+  /** The next step that makes a layer. */
+  step(operation: LayerOperation, below: Lineage, progress: StepProgress | undefined): ExplainedStep {
+    return new ExplainedStep(this.#build, this, { operation, below, progress, index: this.#index++ });
+  }
+
+  /** Why a key was not found. */
+  async explain(index: number, { key, reason, operation }: Miss, now: StepMemory, below: Lineage): Promise<Difference> {
+    if (reason === 'no-cache') return this.#noCache();
+    if (reason === 'layer-gone') return { cause: 'layer-gone', message: 'its layer is gone from the store' };
+    const counterparts = this.#counterpartsOf(index);
+    if (counterparts.some((step) => step.key === key && step.status === 'failed'))
+      return { cause: 'failed', message: 'its last run failed' };
+    const known = this.#build.memory.step(key);
+    if (known && !same(known.notes['epoch'], now.notes['epoch']))
+      return changed('arg', 'SOURCE_DATE_EPOCH', epochOf(known), epochOf(now), 'SOURCE_DATE_EPOCH');
+    if (known) return { cause: 'pruned', message: 'its cache record was pruned' };
+    const nearest = this.#nearest(counterparts, now);
+    if (nearest) return this.#compare(nearest, now, below, operation);
+    if (counterparts.some((step) => step.key === key))
+      return { cause: 'pruned', message: 'its cache record was pruned' };
+    return this.#wasBuilt && counterparts.length === 0
+      ? { cause: 'new', message: 'it is new in the Dockerfile' }
+      : { cause: 'new', message: 'it was never built before' };
+  }
+
+  #noCache(): Difference {
+    if (this.#build.request.noCache)
+      return { cause: 'no-cache', message: '--no-cache was given', subject: '--no-cache' };
+    const name = this.stageName;
+    const message = `--no-cache-filter names the stage ${quoted(name)}`;
+    return { cause: 'no-cache', message, subject: '--no-cache-filter', after: name };
+  }
+
+  /** The same step in earlier builds of the same name, for the same platform first. */
+  #counterpartsOf(index: number): readonly RunStep[] {
+    this.#counterparts ??= this.#align();
+    return this.#counterparts[index] ?? [];
+  }
+
+  #align(): RunStep[][] {
+    const { planned, platform } = this.#plan;
+    const found: RunStep[][] = planned.map(() => []);
+    const isOwn = (step: RunStep): boolean => step.platform === platform;
+    for (const wanted of [isOwn, (step: RunStep): boolean => !isOwn(step)])
+      for (const run of this.#build.earlier) {
+        const steps = this.#sameStage(run.steps.filter(wanted));
+        const aligned = alignSteps(
+          steps.map(({ kind, name }) => ({ kind, text: name })),
+          planned,
+        );
+        aligned.forEach((at, i) => at !== undefined && found[i]!.push(steps[at]!));
+        this.#wasBuilt ||= steps.length > 0;
+      }
+    return found;
+  }
+
+  /** The steps of the stage of the same name; of a stage without, or with a new name, those of the stage with most equal steps. */
+  #sameStage(steps: readonly RunStep[]): RunStep[] {
+    const { stage, planned } = this.#plan;
+    const stages = Map.groupBy(steps, (step) => step.stage);
+    const named = stage.name === undefined ? undefined : stages.get(stage.name);
+    if (named) return named;
+    const texts = new Set(planned.map(({ text }) => text));
+    const ranked = [...stages]
+      .filter(([name]) => !this.#build.stageNames.includes(name))
+      .map(([name, all]) => ({
+        all,
+        equal: all.filter((step) => texts.has(step.name)).length,
+        own: name === this.stageName,
+      }))
+      .sort((a, b) => b.equal - a.equal || Number(b.own) - Number(a.own));
+    const [best] = ranked;
+    return best && (best.equal > 0 || best.own) ? best.all : [];
+  }
+
+  /** The earlier record that differs least; the latest of several. A stage that was built before has no other counterparts. */
+  #nearest(counterparts: readonly RunStep[], now: StepMemory): StepMemory | undefined {
+    const build = this.#build;
+    const keys = this.#wasBuilt ? counterparts.map(({ key }) => key) : build.memory.sameText(now.kind, now.text);
+    const candidates = [...new Set(keys)].flatMap((key) => build.step(key) ?? []);
+    const counts = candidates.map((candidate) => countDifferences(candidate, now));
+    return candidates[counts.indexOf(Math.min(...counts))];
+  }
+
+  async #compare(before: StepMemory, now: StepMemory, below: Lineage, operation: LayerOperation): Promise<Difference> {
+    const links = [before.notes['link'] === true, now.notes['link'] === true] as const;
+    if (links[0] !== links[1] && before.lineage !== '')
+      return { cause: 'flag', subject: '--link', message: `--link was ${links[1] ? 'added' : 'removed'}` };
+    const isAlone = operation.parent === undefined && links[1];
+    if (!isAlone && !same(before.inputs['parent'], now.inputs['parent']))
+      return parentDifference(
+        { below: this.#build.memory.lineage(before), text: before.text },
+        { below, text: now.text },
+      );
+    const nameFile = (from: string, to: string, choice: StepInputs): Promise<Difference | undefined> =>
+      this.#fileDifference(from, to, choice, now);
+    return (
+      (await inputDifference(before, now, nameFile)) ?? { cause: 'unknown', message: 'something it depends on changed' }
+    );
+  }
+
+  async #fileDifference(from: string, to: string, choice: StepInputs, now: Compared): Promise<Difference | undefined> {
+    const read = this.#session.filesRead.get(to);
+    const { lists } = this.#build.memory;
+    const before = await lists.get(from);
+    const files = read?.list ? listedFiles(read.list) : await lists.get(to);
+    if (!read || !before || !files) return undefined;
+    const tree = await this.#session.open(read.source);
+    const where = (notes: StepInputs): string => whereText(notes);
+    const chosen: Choice = {
+      ...read.selection,
+      ...(read.source.kind === 'context' ? { ignore: tree.ignore?.patterns ?? [] } : {}),
+      where: read.source.kind === 'context' ? '' : where(now.notes),
+    };
+    const chosenBefore: Choice = {
+      sources: texts(choice['sources']),
+      exclude: texts(choice['exclude']),
+      parents: choice['parents'] === true,
+      ignore: Array.isArray(choice['ignore']) ? texts(choice['ignore']) : undefined,
+      where: where(choice),
+    };
+    return fileDifference({ files: before, choice: chosenBefore }, { files, choice: chosen, tree });
+  }
+
+  /** What of an operation is kept and compared; secrets masked. */
+  async memoryOf(operation: LayerOperation): Promise<Omit<StepMemory, 'lineage' | 'at'>> {
+    const { secrecy } = this.#build;
+    const { kind, text, parent, inputs, notes = {}, link } = operation;
+    const ignore = await this.#ignoreRules(operation);
+    return {
+      kind,
+      text: secrecy.text(text),
+      inputs: { parent: parent ?? null, ...secrecy.inputs(inputs) },
+      notes: {
+        ...(secrecy.json(notes) as StepInputs),
+        ...(ignore ? { ignore } : {}),
+        ...(this.#session.o.epoch === undefined ? {} : { epoch: this.#session.o.epoch }),
+        ...(link || notes['link'] ? { link: true } : {}),
+      },
+    };
+  }
+
+  async #ignoreRules({ inputs }: LayerOperation): Promise<readonly string[] | undefined> {
+    const read = this.#session.filesRead.get(String(inputs['files']));
+    if (read?.source.kind !== 'context') return undefined;
+    const patterns = (await this.#session.open(read.source)).ignore?.patterns ?? [];
+    return JSON.stringify(patterns).length <= MAX_IGNORE ? patterns : undefined;
+  }
+
+  /** Keeps the lists of the files an operation read. */
+  keepLists({ inputs }: LayerOperation): void {
+    const digests = JSON.stringify([inputs['files'], inputs['mounts']]).match(/\b[0-9a-f]{64}\b/g) ?? [];
+    for (const digest of digests) {
+      const list = this.#session.filesRead.get(digest)?.list;
+      if (list) this.#build.keepList(digest, list);
+    }
+  }
+}
+
+function epochOf({ notes }: StepMemory): string {
+  return notes['epoch'] === undefined ? 'none' : String(notes['epoch']);
+}
+
+interface Explaining {
+  readonly operation: LayerOperation;
+  readonly below: Lineage;
+  readonly progress: StepProgress | undefined;
+  readonly index: number;
+}
+
+/** One step while it is solved. */
+export class ExplainedStep {
+  readonly #build: BuildExplainer;
+  readonly #stage: StageExplainer;
+  readonly #step: Explaining;
+  readonly #missed: {
+    readonly key: string;
+    readonly operation: LayerOperation;
+    readonly memory: Omit<StepMemory, 'lineage' | 'at'>;
+  }[] = [];
+  #why: Difference | undefined;
+
+  constructor(build: BuildExplainer, stage: StageExplainer, step: Explaining) {
+    this.#build = build;
+    this.#stage = stage;
+    this.#step = step;
+  }
+
+  /** Says why, before the step runs. */
+  async missed(miss: Miss): Promise<void> {
+    const { index, below, progress } = this.#step;
+    const memory = await this.#stage.memoryOf(miss.operation);
+    this.#missed.push({ key: miss.key, operation: miss.operation, memory });
+    if (this.#why) return;
+    const now: StepMemory = { ...memory, lineage: '', at: '' };
+    this.#why = await this.#stage.explain(index, miss, now, below);
+    if (this.#build.request.explain) progress?.explain(miss.key, this.#why);
+  }
+
+  /** Keeps what is worth comparing with later. */
+  solved(solved: Solved): void {
+    for (const { key, operation, memory } of this.#missed) {
+      this.#build.memory.remember(key, memory, this.#step.below);
+      this.#stage.keepLists(operation);
+    }
+    this.#note(solved.plainKey, solved.cached ? 'cached' : 'ran');
+  }
+
+  failed(): void {
+    const last = this.#missed.at(-1);
+    if (last) this.#note(last.key, 'failed');
+  }
+
+  #note(key: string, status: RunStep['status']): void {
+    const { operation, progress } = this.#step;
+    this.#build.note({
+      step: progress?.number ?? 0,
+      stage: this.#stage.stageName,
+      platform: this.#stage.platform,
+      kind: operation.kind,
+      name: this.#build.secrecy.text(operation.text),
+      status,
+      key,
+      ...(status === 'cached' ? {} : this.#why),
+    });
+  }
+}

@@ -1,7 +1,8 @@
 export type { Image, ImageLayer, ImageRecord, ReferenceRecord } from './image-record.ts';
 export { ImageStore, pairLayers } from './image-store.ts';
 export { LayerBlobs } from './layer-blobs.ts';
-export { descriptorOf, putConfig, putManifest } from './manifest-writer.ts';
+export { LayerCompressor, type CompressOptions, type LayerForm } from './layer-compressor.ts';
+export { descriptorOf, putConfig, putIndex, putManifest, type ManifestOptions } from './manifest-writer.ts';
 export { Unpacker } from './unpacker.ts';
 export { readImageArchive, type LoadedImage } from './load-archive.ts';
-export { writeImageArchive, type ImageToSave } from './save-archive.ts';
+export { writeImageArchive, writeLayoutArchive, type ImageToSave, type LayoutArchive } from './save-archive.ts';

@@ -9,16 +9,44 @@ export async function putConfig(content: ContentIngester, config: ImageConfig, k
   return putDocument(content, MEDIA.ociConfig, config, keep);
 }
 
-/** Stores an OCI manifest for a config and its layers. */
+export interface ManifestOptions {
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Docker's media types instead of OCI's, for the document and all it names. */
+  readonly dockerTypes?: boolean;
+}
+
+/** Stores a manifest for a config and its layers; OCI's unless asked otherwise. */
 export async function putManifest(
   content: ContentIngester,
   config: Descriptor,
   layers: readonly Descriptor[],
   keep?: Keep,
+  { annotations, dockerTypes = false }: ManifestOptions = {},
 ): Promise<Descriptor> {
-  const manifest = { schemaVersion: 2, mediaType: MEDIA.ociManifest, config, layers };
-  return putDocument(content, MEDIA.ociManifest, manifest, keep);
+  const typed = (one: Descriptor): Descriptor =>
+    dockerTypes ? { ...one, mediaType: DOCKER_TYPES[one.mediaType] ?? one.mediaType } : one;
+  const mediaType = dockerTypes ? MEDIA.dockerManifest : MEDIA.ociManifest;
+  const manifest = { schemaVersion: 2, mediaType, config: typed(config), layers: layers.map(typed) };
+  return putDocument(content, mediaType, annotations ? { ...manifest, annotations } : manifest, keep);
 }
+
+/** Stores an index of manifests, which say for themselves for what platform they are. */
+export async function putIndex(
+  content: ContentIngester,
+  manifests: readonly Descriptor[],
+  keep?: Keep,
+  { annotations, dockerTypes = false }: ManifestOptions = {},
+): Promise<Descriptor> {
+  const mediaType = dockerTypes ? MEDIA.dockerList : MEDIA.ociIndex;
+  const index = { schemaVersion: 2, mediaType, manifests };
+  return putDocument(content, mediaType, annotations ? { ...index, annotations } : index, keep);
+}
+
+const DOCKER_TYPES: Readonly<Record<string, string>> = {
+  [MEDIA.ociConfig]: MEDIA.dockerConfig,
+  [MEDIA.ociLayer]: MEDIA.dockerLayer,
+  [MEDIA.ociLayerGzip]: MEDIA.dockerLayerGzip,
+};
 
 async function putDocument(
   content: ContentIngester,

@@ -2,7 +2,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { once } from 'node:events';
 import { TarWriter, type TarHeader } from '../archive/index.ts';
 import type { ContentReader } from '../content/index.ts';
-import { MEDIA, familiarReference, type Descriptor, type Digest, type Reference } from '../oci/index.ts';
+import { MEDIA, familiarReference, type Digest, type Reference } from '../oci/index.ts';
 import type { Image } from './image-record.ts';
 
 export interface ImageToSave {
@@ -20,17 +20,37 @@ function blobPath(digest: Digest): string {
   return `blobs/${digest.replace(':', '/')}`;
 }
 
+/** What is in an archive besides `oci-layout`. */
+export interface LayoutArchive {
+  /** Stored blobs: manifests, indexes, configs, layers. */
+  readonly blobs: Iterable<Digest>;
+  /** `index.json` */
+  readonly index: object;
+  /** `manifest.json`, which makes it a docker-archive too. */
+  readonly dockerManifest?: readonly object[];
+}
+
 /**
  * Streams images as one tar that is at once a docker-archive (manifest.json) and an OCI layout, as Docker since 25 writes.
  * Blobs are the stored bytes, each once. The receiver destroys the stream to cancel.
  */
 export function writeImageArchive(content: ContentReader, images: readonly ImageToSave[]): Readable {
+  const blobs = images.flatMap(({ image }) => [
+    image.manifest.digest,
+    image.id,
+    ...image.layers.map(({ blob }) => blob.digest),
+  ]);
+  return writeLayoutArchive(content, { blobs, index: indexOf(images), dockerManifest: images.map(dockerEntry) });
+}
+
+/** Streams stored blobs as the tar of an OCI layout, each once. The receiver destroys the stream to cancel. */
+export function writeLayoutArchive(content: ContentReader, archive: LayoutArchive): Readable {
   const stream = new PassThrough({ highWaterMark: 1 << 20 });
   const writer = new TarWriter(async (chunk) => {
     if (!stream.write(chunk) && !stream.destroyed) await drained(stream);
     if (stream.destroyed) throw new Error('the reader of the archive has gone');
   });
-  void writeAll(writer, content, images).then(
+  void writeAll(writer, content, archive).then(
     () => stream.end(),
     (error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))),
   );
@@ -48,23 +68,15 @@ async function drained(stream: PassThrough): Promise<void> {
   }
 }
 
-async function writeAll(writer: TarWriter, content: ContentReader, images: readonly ImageToSave[]): Promise<void> {
-  const blobs = new Map<Digest, Descriptor>();
-  const configs = new Map<Digest, Digest>();
-  for (const { image } of images) {
-    blobs.set(image.manifest.digest, image.manifest);
-    configs.set(image.id, image.id);
-    for (const layer of image.layers) blobs.set(layer.blob.digest, layer.blob);
-  }
-  const digests = [...new Set([...blobs.keys(), ...configs.keys()])].sort();
+async function writeAll(writer: TarWriter, content: ContentReader, archive: LayoutArchive): Promise<void> {
   for (const directory of ['blobs/', 'blobs/sha256/'])
     await writer.add({ name: directory, type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: EPOCH });
-  for (const digest of digests) {
+  for (const digest of [...new Set(archive.blobs)].sort()) {
     const info = await content.info(digest);
     await writer.add(fileHeader(blobPath(digest), info?.size ?? 0), await content.open(digest));
   }
-  await addJson(writer, 'index.json', indexOf(images));
-  await addJson(writer, 'manifest.json', images.map(dockerEntry));
+  await addJson(writer, 'index.json', archive.index);
+  if (archive.dockerManifest) await addJson(writer, 'manifest.json', archive.dockerManifest);
   await addJson(writer, 'oci-layout', { imageLayoutVersion: '1.0.0' });
   await writer.end();
 }

@@ -1,10 +1,8 @@
-import { unlink } from 'node:fs/promises';
-import { compressLayer } from '../../archive/index.ts';
-import { SingleFlight } from '../../base/index.ts';
 import type { ContentStore } from '../../content/index.ts';
 import { pushImage, type RegistryClient } from '../../distribution/index.ts';
-import { LadingError, isLadingError } from '../../errors/index.ts';
+import { LadingError } from '../../errors/index.ts';
 import {
+  LayerCompressor,
   descriptorOf,
   putManifest,
   type Image,
@@ -14,7 +12,6 @@ import {
 } from '../../image/index.ts';
 import {
   MEDIA,
-  compressionOfLayerType,
   familiarReference,
   familiarRepository,
   repositoryOf,
@@ -43,10 +40,11 @@ type Keep = (digest: Digest) => Promise<void>;
 /** `push`: layers are compressed once and remembered; an image that came from a registry goes out byte for byte as it came. */
 export class ImagePusher {
   readonly #d: PusherDependencies;
-  readonly #compressing = new SingleFlight<Descriptor>();
+  readonly #compressor: LayerCompressor;
 
   constructor(dependencies: PusherDependencies) {
     this.#d = dependencies;
+    this.#compressor = new LayerCompressor(dependencies.content, dependencies.layerBlobs);
   }
 
   async push(
@@ -68,8 +66,17 @@ export class ImagePusher {
     const image = await images.open(found.record);
     for (const layer of image.layers) await keep(layer.blob.digest);
     options.onProgress({ status: `The push refers to repository [${repositoryOf(reference)}]` });
+    const announce = ({ diffId, blob }: ImageLayer): void =>
+      options.onProgress({
+        id: shortId(diffId),
+        status: 'Compressing',
+        progressDetail: { current: 0, total: blob.size },
+      });
     const blobs: Descriptor[] = [];
-    for (const layer of image.layers) blobs.push(await this.#compressed(layer, keep, options));
+    for (const layer of image.layers)
+      blobs.push(
+        await this.#compressor.in(layer, { compression: 'gzip' }, { keep, onStart: announce, signal: options.signal }),
+      );
     const manifest = await this.#manifestFor(image, blobs, keep);
     const config: Descriptor = await this.#configOf(image);
     const mountFrom = this.#repositoriesOf(reference, image);
@@ -94,53 +101,6 @@ export class ImagePusher {
     events.publish('image', 'push', familiarReference(reference), { name: familiarRepository(reference) });
     options.onProgress({ status: `${reference.tag ?? 'latest'}: digest: ${pushed.digest} size: ${pushed.size}` });
     options.onProgress({ aux: { Tag: reference.tag ?? 'latest', Digest: pushed.digest, Size: pushed.size } });
-  }
-
-  /** The layer as it is, when it came compressed; else its gzip form, made now or by an earlier push. */
-  async #compressed(
-    layer: ImageLayer,
-    keep: Keep,
-    options: { onProgress: OnProgress; signal?: AbortSignal },
-  ): Promise<Descriptor> {
-    if (compressionOfLayerType(layer.blob.mediaType) !== 'none') return layer.blob;
-    for (const blob of this.#d.layerBlobs.remembered(layer.diffId)) await keep(blob.digest);
-    const known = (await this.#d.layerBlobs.of(layer.diffId)).find(
-      (blob) => compressionOfLayerType(blob.mediaType) === 'gzip',
-    );
-    if (known) return known;
-    options.onProgress({
-      id: shortId(layer.diffId),
-      status: 'Compressing',
-      progressDetail: { current: 0, total: layer.blob.size },
-    });
-    for (;;)
-      try {
-        const made = await this.#compressing.run(layer.diffId, () => this.#compress(layer, keep, options.signal));
-        await keep(made.digest);
-        return made;
-      } catch (error) {
-        // Who began it has cancelled it; this caller has not, and begins it again.
-        if (!isLadingError(error, 'cancelled') || options.signal?.aborted) throw error;
-      }
-  }
-
-  async #compress(layer: ImageLayer, keep: Keep, signal?: AbortSignal): Promise<Descriptor> {
-    const { content, layerBlobs } = this.#d;
-    const path = await content.stagingPath();
-    try {
-      const made = await compressLayer(
-        await content.pathOf(layer.blob.digest),
-        { path },
-        { kind: 'gzip', ...(signal ? { signal } : {}) },
-      );
-      await keep(made.digest);
-      const blob = descriptorOf(MEDIA.ociLayerGzip, await content.adopt(path, made));
-      layerBlobs.remember(layer.diffId, blob);
-      return blob;
-    } catch (error) {
-      await unlink(path).catch(() => undefined);
-      throw error;
-    }
   }
 
   /** The stored manifest when its layers go out as they are, else one that lists what goes out. */

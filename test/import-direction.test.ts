@@ -54,7 +54,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   api: [...BASE, 'oci', 'engine', 'runtime'],
   daemon: [...BASE, 'api', 'engine'],
   client: ['errors', 'base', 'oci', 'api'],
-  cli: ['errors', 'base', 'oci', 'client', 'distribution', 'registry'],
+  cli: ['errors', 'base', 'oci', 'archive', 'client', 'distribution', 'registry'],
 };
 
 interface Import {

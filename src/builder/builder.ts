@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { Readable } from 'node:stream';
 import { Limiter } from '../base/index.ts';
 import { DockerfileError, parseDockerfile, type Dockerfile } from '../dockerfile/index.ts';
 import { LadingError, toLadingError } from '../errors/index.ts';
@@ -22,7 +23,8 @@ import { Downloads } from './copy/downloads.ts';
 import { BuildExplainer, warnOfFilter } from './explain/build-explainer.ts';
 import { BuildMemory } from './explain/build-memory.ts';
 import { BuildRuns, type BuildRun } from './explain/build-runs.ts';
-import { exportBuild, type BuiltPlatform } from './export/export-build.ts';
+import { checkOutputs, exportBuild, type BuiltPlatform } from './export/export-build.ts';
+import { ExportStreams } from './export/export-streams.ts';
 import { BuildArgs } from './plan/build-args.ts';
 import { formatEpoch, settleEpoch } from './plan/epoch.ts';
 import { StageGraph } from './plan/stage-graph.ts';
@@ -61,6 +63,7 @@ export class Builder {
   readonly #repositories: GitRepositories;
   /** Of `--on-error shell`: failed steps that wait for somebody to open a shell in them. */
   readonly failedSteps = new FailedSteps();
+  readonly #exports = new ExportStreams();
   readonly #digests = new Map<string, FileDigests>();
   readonly #memory: BuildMemory;
   readonly #runs: BuildRuns;
@@ -89,6 +92,7 @@ export class Builder {
     try {
       checkEntitlementNames(request);
       const names = request.tags.map((tag) => withDefaultTag(parseReference(tag)));
+      checkOutputs(request, names);
       await this.#scratch.ready();
       await using lease = this.#d.lease();
       await using context = await openContext(request, {
@@ -104,6 +108,11 @@ export class Builder {
     } finally {
       if (request.context.kind === 'tar') request.context.stream.destroy();
     }
+  }
+
+  /** The stream that an 'export' event announced; it is given once. @throws not_found */
+  openExport(id: string): Promise<Readable> {
+    return this.#exports.take(id);
   }
 
   /** What the garbage collector must keep for the cache. */
@@ -188,7 +197,18 @@ export class Builder {
     const unused = unusedArgs(built.map(({ args }) => args));
     if (unused.length > 0) progress.warn(`One or more build-args [${unused.join(' ')}] were not consumed`);
     const cache = this.#cache;
-    const result = await exportBuild(built, { dependencies: this.#d, request, names, cache, lease, onEvent, signal });
+    const result = await exportBuild(built, {
+      dependencies: this.#d,
+      request,
+      names,
+      cache,
+      lease,
+      progress,
+      scratch: this.#scratch,
+      streams: this.#exports,
+      onEvent,
+      signal,
+    });
     await travel.write(built, progress);
     await parts.explainer.end(result);
     return result;

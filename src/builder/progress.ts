@@ -37,15 +37,15 @@ export class Progress {
     return new PlatformProgress(this, places, { platform, isOnly });
   }
 
-  /** A step that is no instruction. */
-  extra(name: string): StepProgress {
+  /** A step that is no instruction, but work on a cache or an output. */
+  extra(name: string, stage = 'cache'): StepProgress {
     const step = ++this.total;
     return new StepProgress(step, this.onEvent, (status, details) => ({
       kind: 'step',
       step,
       total: this.total,
-      stage: 'cache',
-      place: '[cache]',
+      stage,
+      place: `[${stage}]`,
       name,
       status,
       ...details,

@@ -128,6 +128,11 @@ export class ImagesApi {
     await this.#caller.json('POST', `/lading/build/debug/${pathOf(id)}/resize`, { query });
   }
 
+  /** The output that an `export` event of a running build announced, once. Breaks off when the build fails. */
+  buildExport(id: string): Promise<Readable> {
+    return this.#caller.call('GET', `/lading/build/exports/${pathOf(id)}`);
+  }
+
   buildPrune(query: { all?: boolean; filters?: Filters }): Promise<PruneReport> {
     return this.#caller.json('POST', '/build/prune', { query });
   }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Builder, TerminalSize } from '../builder/index.ts';
 import type { BuildHistory } from './builds/index.ts';
 import type { EventBus } from './events.ts';
@@ -45,6 +46,10 @@ export class LocalBuilder implements BuildEngine {
 
   resizeFailedStep(id: string, size: TerminalSize): Promise<void> {
     return this.#builder.failedSteps.resize(id, size);
+  }
+
+  openExport(id: string): Promise<Readable> {
+    return this.#builder.openExport(id);
   }
 
   async prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }> {

@@ -73,6 +73,10 @@ export class Collector {
     const digests = new Set<Digest>();
     const snapshots = new Set<string>();
     for (const { record } of images.references()) digests.add(record.target.digest);
+    for (const index of images.indexes()) {
+      digests.add(index.descriptor.digest);
+      for (const { manifest } of index.images) digests.add(manifest.digest);
+    }
     for (const record of images.records()) {
       const image = await openForMark(images, record);
       digests.add(image.id).add(image.manifest.digest);

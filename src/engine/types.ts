@@ -455,6 +455,8 @@ export interface BuildEngine {
     request: BuildRequest,
     options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
   ): Promise<BuildResult>;
+  /** The stream of an output that a build's 'export' event announced; given once. Who reads it destroys it to cancel. @throws not_found */
+  openExport(id: string): Promise<Readable>;
   prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }>;
   /**
    * A shell in the failed step that a `debug` event named; once. `leave` releases the step, as the shell's own end does.

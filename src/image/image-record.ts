@@ -18,6 +18,18 @@ export interface ReferenceRecord {
   readonly imageId: Digest;
   readonly target: Descriptor;
   readonly taggedAt: string;
+  /** Images for other platforms that are here under the same name; `imageId` is what the name means on this machine. */
+  readonly others?: readonly Digest[];
+}
+
+/** An index that is here whole: its platforms' images are all in the store. Its ID is its digest. */
+export interface IndexRecord {
+  readonly descriptor: Descriptor;
+  /** In the index's order; the manifest as the index names it, which a record's own need not be. */
+  readonly images: readonly { readonly id: Digest; readonly manifest: Descriptor }[];
+  /** The image for this machine, else the first. */
+  readonly primary: Digest;
+  readonly storedAt: string;
 }
 
 /** An image with its documents read. */

@@ -6,21 +6,37 @@ import {
   familiarReference,
   formatReference,
   isDigest,
+  isManifestType,
   parseImageConfig,
   parseJson,
   parseManifestDocument,
   parseReference,
+  platformMatches,
   repositoryOf,
   withDefaultTag,
   type Descriptor,
   type Digest,
   type ImageConfig,
+  type Platform,
   type Reference,
 } from '../oci/index.ts';
-import type { Image, ImageRecord, ReferenceRecord } from './image-record.ts';
+import type { Image, ImageRecord, IndexRecord, ReferenceRecord } from './image-record.ts';
 
 const ID_PREFIX = /^(?:sha256:)?([a-f0-9]{4,64})$/;
 const CACHED_CONFIGS = 200;
+
+/** What a text means: an image, and when it names an index, that; `record` is then the image for this machine. */
+export interface FoundImage {
+  readonly record: ImageRecord;
+  readonly reference?: Reference;
+  readonly index?: IndexRecord;
+}
+
+interface Name {
+  readonly reference: Reference;
+  readonly target: Descriptor;
+  readonly others?: readonly Digest[];
+}
 
 /**
  * Names and images over the content store. Bytes live there; here are only records, changed in transactions.
@@ -31,6 +47,7 @@ export class ImageStore {
   readonly #metadata: MetadataStore;
   readonly #images: Collection<ImageRecord>;
   readonly #references: Collection<ReferenceRecord>;
+  readonly #indexes: Collection<IndexRecord>;
   readonly #opened = new Map<Digest, Image>();
 
   constructor(content: ContentStore, metadata: MetadataStore) {
@@ -38,20 +55,59 @@ export class ImageStore {
     this.#metadata = metadata;
     this.#images = metadata.collection('images');
     this.#references = metadata.collection('references');
+    this.#indexes = metadata.collection('indexes');
   }
 
   /**
    * Records an image whose manifest, config and layers are stored and unpacked, with its names, in one durable step.
    * Idempotent: an image that is there keeps its first record.
    */
-  put(image: ImageRecord, names: readonly { reference: Reference; target: Descriptor }[] = []): void {
+  put(image: ImageRecord, names: readonly Name[] = []): void {
     this.#metadata.transaction(() => {
-      const known = this.#images.get(image.id);
-      if (!known) this.#images.put(image.id, image);
-      const taggedAt = new Date().toISOString();
-      for (const { reference, target } of names)
-        this.#references.put(formatReference(reference), { imageId: image.id, target, taggedAt });
+      if (!this.#images.get(image.id)) this.#images.put(image.id, image);
+      for (const { reference, target, others } of names) this.#name(reference, image.id, target, others);
     });
+  }
+
+  /** Records an index with the images of all its platforms, and its names, in one durable step. */
+  putIndex(
+    index: { readonly descriptor: Descriptor; readonly images: readonly ImageRecord[]; readonly primary: Digest },
+    names: readonly Name[] = [],
+  ): void {
+    const { descriptor, primary } = index;
+    const images = index.images.map(({ id, manifest }) => ({ id, manifest }));
+    const others = images.map(({ id }) => id).filter((id) => id !== primary);
+    this.#metadata.transaction(() => {
+      for (const image of index.images) if (!this.#images.get(image.id)) this.#images.put(image.id, image);
+      const storedAt = new Date().toISOString();
+      this.#indexes.put(descriptor.digest, { descriptor, images, primary, storedAt });
+      for (const { reference, target } of names) this.#name(reference, primary, target, others);
+    });
+  }
+
+  #name(reference: Reference, imageId: Digest, target: Descriptor, others: readonly Digest[] = []): void {
+    const taggedAt = new Date().toISOString();
+    const record = { imageId, target, taggedAt, ...(others.length === 0 ? {} : { others }) };
+    this.#references.put(formatReference(reference), record);
+  }
+
+  index(digest: Digest): IndexRecord | undefined {
+    return this.#indexes.get(digest);
+  }
+
+  indexes(): IndexRecord[] {
+    return this.#indexes.list().map(({ value }) => value);
+  }
+
+  /** Images that belong to an index, or stand behind a name for another platform. */
+  members(): Set<Digest> {
+    const inIndexes = this.indexes().flatMap(({ images }) => images.map(({ id }) => id));
+    return new Set([...inIndexes, ...this.references().flatMap(({ record }) => record.others ?? [])]);
+  }
+
+  /** Forgets an index; its images stay. */
+  removeIndex(digest: Digest): void {
+    this.#metadata.transaction(() => this.#indexes.delete(digest));
   }
 
   has(id: Digest): boolean {
@@ -82,9 +138,8 @@ export class ImageStore {
   }
 
   /** Moves or makes a name. */
-  tag(reference: Reference, imageId: Digest, target: Descriptor): void {
-    const taggedAt = new Date().toISOString();
-    this.#metadata.transaction(() => this.#references.put(formatReference(reference), { imageId, target, taggedAt }));
+  tag(reference: Reference, imageId: Digest, target: Descriptor, others?: readonly Digest[]): void {
+    this.#metadata.transaction(() => this.#name(reference, imageId, target, others));
   }
 
   untag(name: string): boolean {
@@ -97,7 +152,7 @@ export class ImageStore {
       for (const { name, record } of this.references()) if (record.imageId === id) this.#references.delete(name);
       this.#images.delete(id);
     });
-    this.#opened.delete(id);
+    for (const [key, image] of this.#opened) if (image.id === id) this.#opened.delete(key);
   }
 
   /**
@@ -105,23 +160,42 @@ export class ImageStore {
    * manifest or index. A reference wins over an ID prefix, as in Docker.
    * @throws not_found "No such image: x"; invalid_argument when a prefix is ambiguous
    */
-  resolve(text: string): { record: ImageRecord; reference?: Reference } {
+  resolve(text: string): FoundImage {
     const found = this.find(text);
     if (found) return found;
     throw new LadingError('not_found', `No such image: ${displayName(text)}`);
   }
 
   /** As {@link resolve}, undefined when nothing matches. */
-  find(text: string): { record: ImageRecord; reference?: Reference } | undefined {
+  find(text: string): FoundImage | undefined {
     const exact = isDigest(text) ? this.#images.get(text) : undefined;
     if (exact) return { record: exact };
-    const named = this.#byReference(text);
-    if (named) return named;
-    const byId = this.#byPrefix(text);
-    return byId && { record: byId };
+    return this.#byReference(text) ?? this.#byPrefix(text);
   }
 
-  #byReference(text: string): { record: ImageRecord; reference: Reference } | undefined {
+  /** The image a text means for a platform: also one that stands behind the name for another platform than this machine's. */
+  async findFor(text: string, platform: Platform): Promise<Image | undefined> {
+    const found = this.find(text);
+    if (!found) return undefined;
+    const name = found.reference && this.#references.get(formatReference(found.reference));
+    const others = (name?.others ?? []).flatMap((id) => this.#images.get(id) ?? []);
+    for (const record of [found.record, ...others, ...(found.index ? this.imagesOf(found.index) : [])]) {
+      const image = await this.open(record);
+      if (platformMatches(platform, image.config)) return image;
+    }
+    return undefined;
+  }
+
+  /** The records of an index's images, in its order. @throws data_loss when one is gone */
+  imagesOf({ descriptor, images }: IndexRecord): ImageRecord[] {
+    return images.map(({ id, manifest }) => {
+      const record = this.#images.get(id);
+      if (record) return { ...record, manifest };
+      throw new LadingError('data_loss', `image index ${descriptor.digest}: its image ${id} is gone`);
+    });
+  }
+
+  #byReference(text: string): FoundImage | undefined {
     if (text.startsWith('sha256:')) return undefined;
     let reference: Reference;
     try {
@@ -131,27 +205,40 @@ export class ImageStore {
     }
     const { digest, tag: _tag, ...repository } = reference;
     const key = digest === undefined ? formatReference(reference) : `${repositoryOf(repository)}@${digest}`;
-    const name = this.#references.get(key);
-    const record = name && this.#images.get(name.imageId);
-    if (record) return { record, reference };
-    if (digest === undefined) return undefined;
+    const named = this.#foundBy(this.#references.get(key), reference);
+    if (named || digest === undefined) return named;
     const byTarget = this.references().find(
       (entry) => entry.name.startsWith(`${repositoryOf(repository)}:`) && entry.record.target.digest === digest,
     );
-    const image = byTarget && this.#images.get(byTarget.record.imageId);
-    return image && { record: image, reference };
+    return this.#foundBy(byTarget?.record, reference);
   }
 
-  #byPrefix(text: string): ImageRecord | undefined {
+  #foundBy(name: ReferenceRecord | undefined, reference: Reference): FoundImage | undefined {
+    const image = name && this.#images.get(name.imageId);
+    if (!image) return undefined;
+    const { mediaType, digest } = name.target;
+    // The same image under other documents (annotations, compression): the name's are what goes out.
+    const record = isManifestType(mediaType) ? { ...image, manifest: name.target } : image;
+    const index = this.#indexes.get(digest);
+    return { record, reference, ...(index ? { index } : {}) };
+  }
+
+  #byPrefix(text: string): FoundImage | undefined {
     const hex = ID_PREFIX.exec(text)?.[1];
     if (hex === undefined) return undefined;
-    const matches = new Map<Digest, ImageRecord>();
-    for (const { value } of this.#images.list())
-      if (value.id.startsWith(`sha256:${hex}`) || value.manifest.digest.startsWith(`sha256:${hex}`))
-        matches.set(value.id, value);
-    for (const { record } of this.references()) {
-      const image = record.target.digest.startsWith(`sha256:${hex}`) ? this.#images.get(record.imageId) : undefined;
-      if (image) matches.set(image.id, image);
+    const prefix = `sha256:${hex}`;
+    const matches = new Map<Digest, FoundImage>();
+    for (const { value: record } of this.#images.list())
+      if (record.id.startsWith(prefix) || record.manifest.digest.startsWith(prefix)) matches.set(record.id, { record });
+    for (const index of this.indexes()) {
+      const { digest } = index.descriptor;
+      const record = digest.startsWith(prefix) ? this.#images.get(index.primary) : undefined;
+      if (record) matches.set(digest, { record, index });
+    }
+    for (const { record: name } of this.references()) {
+      if (!name.target.digest.startsWith(prefix) || matches.has(name.target.digest)) continue;
+      const record = this.#images.get(name.imageId);
+      if (record) matches.set(record.id, { record });
     }
     if (matches.size > 1)
       throw new LadingError(
@@ -166,11 +253,12 @@ export class ImageStore {
 
   /** Reads an image's documents; remembered afterwards, since they never change. */
   async open(record: ImageRecord): Promise<Image> {
-    const known = this.#opened.get(record.id);
-    if (known) return known;
+    const key = record.manifest.digest;
+    const known = this.#opened.get(key);
+    if (known?.id === record.id) return known;
     const image = await readImage(this.#content, record);
     if (this.#opened.size >= CACHED_CONFIGS) this.#opened.clear();
-    this.#opened.set(record.id, image);
+    this.#opened.set(key, image);
     return image;
   }
 }

@@ -1,5 +1,5 @@
-export type { Image, ImageLayer, ImageRecord, ReferenceRecord } from './image-record.ts';
-export { ImageStore, pairLayers } from './image-store.ts';
+export type { Image, ImageLayer, ImageRecord, IndexRecord, ReferenceRecord } from './image-record.ts';
+export { ImageStore, pairLayers, type FoundImage } from './image-store.ts';
 export { LayerBlobs } from './layer-blobs.ts';
 export { LayerCompressor, type CompressOptions, type LayerForm } from './layer-compressor.ts';
 export { descriptorOf, putConfig, putIndex, putManifest, type ManifestOptions } from './manifest-writer.ts';

@@ -2,12 +2,14 @@ import { PassThrough, type Readable } from 'node:stream';
 import { once } from 'node:events';
 import { TarWriter, type TarHeader } from '../archive/index.ts';
 import type { ContentReader } from '../content/index.ts';
-import { MEDIA, familiarReference, type Digest, type Reference } from '../oci/index.ts';
+import { MEDIA, familiarReference, type Descriptor, type Digest, type Reference } from '../oci/index.ts';
 import type { Image } from './image-record.ts';
 
 export interface ImageToSave {
   readonly image: Image;
   readonly references: readonly Reference[];
+  /** What the names mean, when that is an index: it and all its images are saved; `image` is the one docker-archive readers get. */
+  readonly index?: { readonly descriptor: Descriptor; readonly images: readonly Image[] };
 }
 
 const EPOCH = { sec: 0, nsec: 0 };
@@ -35,10 +37,13 @@ export interface LayoutArchive {
  * Blobs are the stored bytes, each once. The receiver destroys the stream to cancel.
  */
 export function writeImageArchive(content: ContentReader, images: readonly ImageToSave[]): Readable {
-  const blobs = images.flatMap(({ image }) => [
-    image.manifest.digest,
-    image.id,
-    ...image.layers.map(({ blob }) => blob.digest),
+  const blobs = images.flatMap(({ image, index }) => [
+    ...(index ? [index.descriptor.digest] : []),
+    ...[image, ...(index?.images ?? [])].flatMap((one) => [
+      one.manifest.digest,
+      one.id,
+      ...one.layers.map(({ blob }) => blob.digest),
+    ]),
   ]);
   return writeLayoutArchive(content, { blobs, index: indexOf(images), dockerManifest: images.map(dockerEntry) });
 }
@@ -96,10 +101,10 @@ function dockerEntry({ image, references }: ImageToSave): object {
 
 /** One descriptor a name, since an annotation holds one. */
 function indexOf(images: readonly ImageToSave[]): object {
-  const manifests = images.flatMap(({ image, references }) => {
+  const manifests = images.flatMap(({ image, references, index }) => {
     const { os, architecture, variant } = image.config;
     const platform = { architecture, os, ...(variant === undefined ? {} : { variant }) };
-    const plain = { ...image.manifest, platform };
+    const plain = index ? plainDescriptor(index.descriptor) : { ...plainDescriptor(image.manifest), platform };
     if (references.length === 0) return [plain];
     return references.map((reference) => ({
       ...plain,
@@ -110,4 +115,8 @@ function indexOf(images: readonly ImageToSave[]): object {
     }));
   });
   return { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests };
+}
+
+function plainDescriptor({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size };
 }

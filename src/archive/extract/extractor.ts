@@ -22,6 +22,8 @@ export interface ExtractorOptions {
   readonly owner?: { readonly uid: number; readonly gid: number };
   /** Ids as stored to ids on disk. */
   readonly mapIds?: (ids: { uid: number; gid: number }) => { uid: number; gid: number };
+  /** Which entries are extracted; the others are passed over. Default: all. */
+  readonly accept?: (header: TarHeader) => boolean;
   /** A folder may not replace something else, nor something else a folder (Docker's noOverwriteDirNonDir). */
   readonly refuseTypeChange?: boolean;
 }
@@ -67,6 +69,7 @@ export class Extractor implements TarEvents, Disposable {
   entry(header: TarHeader): void {
     this.entries++;
     this.#countInode();
+    if (this.options.accept?.(header) === false) return;
     try {
       this.#take(header);
     } catch (error) {

@@ -76,7 +76,10 @@ function parseLevel(text: string, word: string): Pick<Annotation, 'level' | 'pla
   const [, name = '', platform] = LEVEL.exec(word) ?? [];
   const level = LEVELS.find((known) => known === name);
   if (level === undefined)
-    throw refuse(text, `unknown annotation type "${word}": one of ${LEVELS.join(', ')}, each with an optional [platform]`);
+    throw refuse(
+      text,
+      `unknown annotation type "${word}": one of ${LEVELS.join(', ')}, each with an optional [platform]`,
+    );
   if (platform === undefined) return { level };
   if (level.startsWith('index')) throw refuse(text, 'an index belongs to no single platform');
   return { level, platform: formatPlatform(parsePlatform(platform)) };

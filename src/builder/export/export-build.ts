@@ -1,65 +1,117 @@
-import { LadingError } from '../../errors/index.ts';
-import { formatPlatform, formatReference, type Platform, type Reference } from '../../oci/index.ts';
-import type { BuildCache } from '../cache/build-cache.ts';
-import type { Material } from '../materials.ts';
-import type { TravellingSelection } from '../remote-cache/cache-document.ts';
-import type { StageResult } from '../stage-result.ts';
-import type { BuildEvent, BuildLease, BuildRequest, BuildResult, BuilderDependencies } from '../types.ts';
-import { storeImage } from './store-image.ts';
+import { randomBytes } from 'node:crypto';
+import { LayerCompressor } from '../../image/index.ts';
+import { formatReference, hostPlatform, type Platform, type Reference } from '../../oci/index.ts';
+import type { BuildRequest, BuildResult } from '../types.ts';
+import { checkAnnotations } from './annotations.ts';
+import { exportArchive, refuseDockerIndex } from './export-archive.ts';
+import { exportFiles } from './export-files.ts';
+import { exportImage } from './export-image.ts';
+import type { BuiltPlatform, ExportContext, Exported, Exporting } from './exporting.ts';
+import { writeConfig } from './image-config.ts';
+import { writeDocuments, type ConfiguredPlatform, type ImageDocuments } from './image-documents.ts';
+import { parseOutputs, type ImageForm, type Output } from './output-options.ts';
 
-/** What one platform of a build made. */
-export interface BuiltPlatform {
-  readonly platform: Platform;
-  readonly stage: StageResult;
-  /** SOURCE_DATE_EPOCH as RFC 3339: the time of everything this build adds. */
-  readonly epoch: string | undefined;
-  readonly materials: readonly Material[];
-  /** Keys of the cache records of all its steps. */
-  readonly steps: readonly string[];
-  /** Digests of files in layers that it used. */
-  readonly selections: readonly TravellingSelection[];
-  /** What the image's config says of its steps: `--cache-to type=inline`. */
-  readonly inlineCache?: object;
-}
+export type { BuiltPlatform } from './exporting.ts';
 
-export interface ExportContext {
-  readonly dependencies: BuilderDependencies;
-  readonly request: BuildRequest;
-  readonly names: readonly Reference[];
-  readonly cache: BuildCache;
-  readonly lease: BuildLease;
-  readonly onEvent: (event: BuildEvent) => void;
-  readonly signal: AbortSignal;
+/** What is wrong with a request's outputs, said before anything is built. @throws invalid_argument */
+export function checkOutputs(request: BuildRequest, names: readonly Reference[]): void {
+  const { annotations = [] } = request;
+  const platforms = platformsOf(request);
+  const withIndex = wantsIndex(request);
+  for (const output of parseOutputs(request.outputs ?? [], names, annotations)) {
+    if ('form' in output) checkAnnotations(output.form.annotations, platforms, withIndex);
+    if (output.kind === 'archive' && output.format === 'docker' && withIndex) refuseDockerIndex();
+  }
 }
 
 /** Sends what was built where the request wants it. @throws invalid_argument for an output that cannot be */
 export async function exportBuild(built: readonly BuiltPlatform[], context: ExportContext): Promise<BuildResult> {
-  const { request, names } = context;
-  const [only] = built;
-  if (!only || built.length > 1)
-    throw new LadingError(
-      'not_implemented',
-      `build for ${built.map(({ platform }) => formatPlatform(platform)).join(', ')}: several platforms are not supported`,
-    );
-  const record = await storeImage(only.stage, {
-    content: context.dependencies.content,
-    images: context.dependencies.images,
-    cache: context.cache,
-    lease: context.lease,
-    labels: request.labels,
-    names,
-    epoch: only.epoch,
-    inlineCache: only.inlineCache,
-  });
-  const tags = names.map(formatReference);
+  const { request } = context;
+  const outputs = parseOutputs(request.outputs ?? [], context.names, request.annotations);
+  if (outputs.every((output) => output.kind === 'none')) return { tags: [], metadata: { ...buildRef() } };
+  const exporting = await begin(built, context);
+  const done: Exported[] = [];
+  // The image store comes last: when another output fails, no name has moved.
+  for (const output of outputs.toSorted((a, b) => Number(isPlainStore(a)) - Number(isPlainStore(b)))) {
+    const exported = await exportTo(output, exporting);
+    if (exported) done.push(exported);
+  }
+  return resultOf(done, exporting);
+}
+
+function isPlainStore(output: Output): boolean {
+  return output.kind === 'image' && !output.push;
+}
+
+async function begin(built: readonly BuiltPlatform[], context: ExportContext): Promise<Exporting> {
+  const { dependencies, request, cache, lease, signal } = context;
+  const { content, layerBlobs } = dependencies;
+  const platforms: ConfiguredPlatform[] = [];
+  for (const { platform, stage, epoch, inlineCache } of built)
+    platforms.push({
+      platform,
+      stage,
+      config: await writeConfig(stage, { content, cache, lease, labels: request.labels, epoch, inlineCache }),
+    });
+  const withIndex = wantsIndex(request);
+  const documentContext = { content, compressor: new LayerCompressor(content, layerBlobs), lease, signal };
+  const written = new Map<string, Promise<ImageDocuments>>();
+  const documents = (form: ImageForm): Promise<ImageDocuments> => {
+    const key = JSON.stringify(form);
+    const known = written.get(key) ?? writeDocuments(platforms, form, withIndex, documentContext);
+    written.set(key, known);
+    return known;
+  };
+  return { ...context, built, platforms, withIndex, documents };
+}
+
+function exportTo(output: Output, exporting: Exporting): Promise<Exported | undefined> {
+  switch (output.kind) {
+    case 'image':
+      return exportImage(output, exporting);
+    case 'archive':
+      return exportArchive(output, exporting);
+    case 'files':
+      return exportFiles(output, exporting);
+    case 'none':
+      return Promise.resolve(undefined);
+  }
+}
+
+/** Docker's keys. Of several images the first output's counts. */
+function resultOf(done: readonly Exported[], { platforms, withIndex }: Exporting): BuildResult {
+  const [first] = done;
+  if (!first) return { tags: [], metadata: { ...buildRef() } };
+  const { target } = first;
+  const names = done.flatMap((one) => one.names.map(formatReference));
+  const tags = done.flatMap((one) => (one.tagged ? one.names.map(formatReference) : []));
+  const config = withIndex ? undefined : platforms[0]?.config.digest;
   return {
-    imageId: record.id,
-    tags,
+    imageId: config ?? target.digest,
+    tags: [...new Set(tags)],
     metadata: {
-      'containerimage.config.digest': record.id,
-      'containerimage.digest': record.manifest.digest,
-      'containerimage.descriptor': record.manifest,
-      ...(tags.length === 0 ? {} : { 'image.name': tags.join(',') }),
+      ...buildRef(),
+      ...(config === undefined ? {} : { 'containerimage.config.digest': config }),
+      'containerimage.descriptor': target,
+      'containerimage.digest': target.digest,
+      ...(names.length === 0 ? {} : { 'image.name': [...new Set(names)].join(',') }),
     },
   };
+}
+
+/** As buildx names builds: builder, node, and an id of 25 letters and digits. */
+function buildRef(): { readonly 'buildx.build.ref': string } {
+  const id = [...randomBytes(25)].map((byte) => (byte % 36).toString(36)).join('');
+  return { 'buildx.build.ref': `default/default/${id}` };
+}
+
+function platformsOf({ platforms = [] }: BuildRequest): readonly Platform[] {
+  return platforms.length === 0 ? [hostPlatform()] : platforms;
+}
+
+/** One platform makes a plain manifest, unless the build argument wants an index of it, as in BuildKit. */
+function wantsIndex(request: BuildRequest): boolean {
+  const text = request.buildArgs['BUILDKIT_MULTI_PLATFORM'];
+  if (platformsOf(request).length > 1) return true;
+  return text !== undefined && /^(?:1|t|true)$/i.test(text);
 }

@@ -55,7 +55,8 @@ export class ExportStreams {
   async take(id: string): Promise<Readable> {
     const offer = this.#offers.get(id);
     this.#offers.delete(id);
-    if (!offer) throw new LadingError('not_found', 'No such build export: it was fetched already, or its build has ended');
+    if (!offer)
+      throw new LadingError('not_found', 'No such build export: it was fetched already, or its build has ended');
     const stream = Promise.resolve(offer.make());
     offer.taken(stream);
     return stream;
@@ -71,7 +72,9 @@ async function readToEnd(stream: Readable, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if ((error as { code?: unknown }).code === 'ERR_STREAM_PREMATURE_CLOSE')
       throw new LadingError('unavailable', 'export: the client stopped reading before the end', { cause: error });
-    throw error instanceof LadingError ? error : new LadingError('internal', `export: ${messageOf(error)}`, { cause: error });
+    throw error instanceof LadingError
+      ? error
+      : new LadingError('internal', `export: ${messageOf(error)}`, { cause: error });
   } finally {
     signal.removeEventListener('abort', stop);
   }

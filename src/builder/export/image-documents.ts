@@ -1,9 +1,4 @@
-import {
-  putIndex,
-  putManifest,
-  type ImageLayer,
-  type LayerCompressor,
-} from '../../image/index.ts';
+import { putIndex, putManifest, type ImageLayer, type LayerCompressor } from '../../image/index.ts';
 import type { ContentStore } from '../../content/index.ts';
 import type { Descriptor, Platform } from '../../oci/index.ts';
 import type { StageResult } from '../stage-result.ts';

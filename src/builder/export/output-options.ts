@@ -1,5 +1,5 @@
 import { LadingError } from '../../errors/index.ts';
-import { formatReference, parseReference, repositoryOf, withDefaultTag, type Reference } from '../../oci/index.ts';
+import { formatReference, parseReference, withDefaultTag, type Reference } from '../../oci/index.ts';
 import type { TypedOptions } from '../request.ts';
 import { annotationAttribute, parseAnnotation, type Annotation } from './annotations.ts';
 
@@ -188,11 +188,7 @@ const COMPRESSIONS: Readonly<Record<string, 'none' | 'gzip' | 'zstd'>> = {
 };
 const LEVELS = { none: [0, 0], gzip: [0, 9], zstd: [1, 22] } as const;
 
-function imageForm(
-  read: Attributes,
-  annotations: readonly Annotation[],
-  usual: 'gzip' | undefined,
-): ImageForm {
+function imageForm(read: Attributes, annotations: readonly Annotation[], usual: 'gzip' | undefined): ImageForm {
   const text = read.text('compression');
   const compression = text === undefined ? usual : COMPRESSIONS[text];
   if (text !== undefined && compression === undefined)
@@ -277,9 +273,4 @@ function checkTogether(outputs: readonly Output[]): void {
   const again = names.find((name, i) => names.indexOf(name) !== i);
   if (again !== undefined)
     throw new LadingError('invalid_argument', `two outputs push "${again}"`, { hint: 'give each its own name' });
-}
-
-/** A repository without tag or digest. */
-export function repositoryReference(reference: Reference): Reference {
-  return parseReference(repositoryOf(reference));
 }

@@ -47,7 +47,7 @@ function platformFolder({ platform }: Files): string {
 
 /** All but the archive's end, so that another can follow. */
 async function* withoutEnd(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  let held = Buffer.alloc(0);
+  let held: Buffer = Buffer.alloc(0);
   for await (const chunk of tar) {
     const all = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     const keep = Math.max(0, all.length - END_BYTES);

@@ -1,7 +1,7 @@
 import type { DiffID } from '../../oci/index.ts';
 import { messageOf } from '../../errors/index.ts';
 import type { BuiltPlatform } from '../export/export-build.ts';
-import { imageIdentity } from '../export/store-image.ts';
+import { imageIdentity } from '../export/image-config.ts';
 import type { Progress } from '../progress.ts';
 import { credentialsFor } from '../registry-credentials.ts';
 import type { BuildCache } from '../cache/build-cache.ts';

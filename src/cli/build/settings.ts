@@ -96,7 +96,10 @@ function cacheOption(text: string, flag: string): TypedOptions {
   return { type, attrs: Object.fromEntries(paths) };
 }
 
-/** A path alone is a folder, "-" a tar on standard output, as buildx has it. */
+/** Types that go to standard output when no dest is given. */
+const TO_STDOUT = ['tar', 'oci'];
+
+/** A path alone is a folder, "-" a tar on standard output, as buildx has it. `--push` makes an image output one that is pushed. */
 function outputs(flags: FlagValues): TypedOptions[] {
   const found = flags
     .list('output')
@@ -104,10 +107,20 @@ function outputs(flags: FlagValues): TypedOptions[] {
       parseTyped(text, 'output', (dest) =>
         dest === '-' ? { type: 'tar', attrs: { dest } } : { type: 'local', attrs: { dest } },
       ),
+    )
+    .map(({ type, attrs }) =>
+      TO_STDOUT.includes(type) && !attrs['dest'] ? { type, attrs: { ...attrs, dest: '-' } } : { type, attrs },
     );
-  if (flags.bool('push')) found.push({ type: 'registry', attrs: {} });
-  if (flags.bool('load') && !found.some(({ type }) => type === 'docker' || type === 'image'))
-    found.push({ type: 'image', attrs: {} });
+  const image = found.findIndex(({ type }) => type === 'image' || type === 'registry');
+  if (flags.bool('push')) {
+    const own = found[image];
+    if (own) found[image] = { ...own, attrs: { ...own.attrs, push: 'true' } };
+    else found.push({ type: 'registry', attrs: {} });
+  }
+  const stored = found.some(
+    ({ type, attrs }) => type === 'image' || type === 'registry' || (type === 'docker' && !attrs['dest']),
+  );
+  if (flags.bool('load') && !stored) found.push({ type: 'image', attrs: {} });
   return found;
 }
 

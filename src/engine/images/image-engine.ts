@@ -1,7 +1,15 @@
 import type { Readable } from 'node:stream';
 import type { ContentStore } from '../../content/index.ts';
 import { LadingError, isLadingError } from '../../errors/index.ts';
-import { writeImageArchive, type Image, type ImageStore, type ImageToSave } from '../../image/index.ts';
+import {
+  writeImageArchive,
+  type FoundImage,
+  type Image,
+  type ImageRecord,
+  type ImageStore,
+  type ImageToSave,
+  type IndexRecord,
+} from '../../image/index.ts';
 import {
   familiarReference,
   familiarRepository,
@@ -52,30 +60,33 @@ export class LocalImages implements ImageEngine {
   async list(): Promise<ImageView[]> {
     const { images } = this.#d;
     const names = images.namesByImage();
+    const members = images.members();
     const views: ImageView[] = [];
-    for (const record of images.records()) {
-      const image = await images.open(record).catch((error: unknown) => {
-        if (isLadingError(error)) return undefined;
-        throw error;
-      });
-      if (image) views.push(this.#view(image, names.get(record.id) ?? []));
-    }
+    const add = async (record: ImageRecord, index?: IndexRecord): Promise<void> => {
+      const own = namesOf(names.get(record.id) ?? [], images, index);
+      if (index === undefined && own.length === 0 && members.has(record.id)) return;
+      const image = await openIfWhole(images, record);
+      if (image) views.push(this.#view(image, own, index));
+    };
+    for (const record of images.records()) await add(record);
+    for (const index of images.indexes()) await add(images.resolve(index.primary).record, index);
     return views.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 
   async get(ref: string): Promise<ImageView> {
     const { images } = this.#d;
-    const { record } = images.resolve(ref);
-    return this.#view(await images.open(record), images.namesByImage().get(record.id) ?? []);
+    const { record, index } = images.resolve(ref);
+    const names = namesOf(images.namesByImage().get(record.id) ?? [], images, index);
+    return this.#view(await images.open(record), names, index);
   }
 
-  #view(image: Image, names: { name: string; record: { target: { digest: string }; taggedAt: string } }[]): ImageView {
+  #view(image: Image, names: readonly NamedRecord[], index?: IndexRecord): ImageView {
     const { config } = image;
     const parsed = names.map(({ name, record }) => ({ reference: parseReference(name), record }));
     const tagged = parsed.filter(({ reference }) => reference.tag !== undefined);
     const byDigest = parsed.filter(({ reference }) => reference.digest !== undefined && reference.tag === undefined);
     return {
-      id: image.id,
+      id: index?.descriptor.digest ?? image.id,
       repoTags: tagged.map(({ reference }) => familiarReference(reference)).sort(),
       repoDigests: byDigest.map(({ reference }) => `${familiarRepository(reference)}@${reference.digest}`).sort(),
       createdAt: config.created ?? '0001-01-01T00:00:00Z',
@@ -140,35 +151,36 @@ export class LocalImages implements ImageEngine {
 
   async tag(ref: string, target: string): Promise<void> {
     const { images, events } = this.#d;
-    const { record } = images.resolve(ref);
+    const { record, index } = images.resolve(ref);
     const reference = withDefaultTag(parseReference(target));
     if (reference.digest !== undefined)
       throw new LadingError('invalid_argument', 'refusing to create a tag with a digest reference');
-    images.tag(reference, record.id, record.manifest);
+    const others = idsOf(index).filter((id) => id !== record.id);
+    images.tag(reference, record.id, index?.descriptor ?? record.manifest, others);
     events.publish('image', 'tag', record.id, { name: familiarReference(reference) });
   }
 
   async remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<Removal[]> {
     const { images } = this.#d;
-    const { record, reference } = images.resolve(ref);
-    const names = (images.namesByImage().get(record.id) ?? []).map(({ name }) => name);
-    if (reference === undefined) return this.#removeById(ref, record.id, names, options.force);
+    const { record, reference, index } = images.resolve(ref);
+    const names = namesOf(images.namesByImage().get(record.id) ?? [], images, index).map(({ name }) => name);
+    if (reference === undefined) return this.#removeById(ref, record.id, names, options.force, index);
     const asked =
       names.find((name) => name === formatReference(reference)) ??
       names.find((name) => matchesDigestName(name, reference));
     const removed: Removal[] = [];
     const tagsLeft = names.filter((name) => name !== asked && parseReference(name).tag !== undefined);
-    if (tagsLeft.length === 0) this.#refuseUsed(ref, record.id, options.force);
+    if (tagsLeft.length === 0) this.#refuseUsed(ref, record.id, options.force, index);
     if (asked !== undefined) removed.push(...this.#untag(record.id, [asked]));
     const orphans = names.filter(
       (name) => name !== asked && parseReference(name).tag === undefined && belongsToNoTag(name, tagsLeft),
     );
     removed.push(...this.#untag(record.id, orphans));
     if (names.length > removed.length) return removed;
-    return [...removed, ...(await this.#delete(record.id))];
+    return [...removed, ...(await this.#delete(record.id, index))];
   }
 
-  async #removeById(ref: string, id: Digest, names: string[], force: boolean): Promise<Removal[]> {
+  async #removeById(ref: string, id: Digest, names: string[], force: boolean, index?: IndexRecord): Promise<Removal[]> {
     const references = names.map((name) => parseReference(name));
     const repositories = new Set(references.map(repositoryOf));
     const tags = references.filter((reference) => reference.tag !== undefined);
@@ -178,13 +190,13 @@ export class LocalImages implements ImageEngine {
         'conflict',
         `conflict: unable to delete ${ref} (must be forced) - image is referenced in multiple repositories`,
       );
-    this.#refuseUsed(ref, id, force);
-    return [...this.#untag(id, names), ...(await this.#delete(id))];
+    this.#refuseUsed(ref, id, force, index);
+    return [...this.#untag(id, names), ...(await this.#delete(id, index))];
   }
 
   /** Docker's rule: a running container holds its image against everything, a stopped one against all but --force. */
-  #refuseUsed(ref: string, id: Digest, force: boolean): void {
-    const users = this.#d.containersOf(id);
+  #refuseUsed(ref: string, id: Digest, force: boolean, index?: IndexRecord): void {
+    const users = [...new Set([id, ...idsOf(index)])].flatMap((one) => this.#d.containersOf(one));
     const running = users.find((user) => user.running);
     if (running)
       throw new LadingError(
@@ -199,22 +211,41 @@ export class LocalImages implements ImageEngine {
   }
 
   #untag(id: Digest, names: readonly string[]): Removal[] {
-    return names.map((name) => {
-      this.#d.images.untag(name);
+    const { images, events } = this.#d;
+    const beside = names.flatMap((name) => images.reference(parseReference(name))?.others ?? []);
+    const removed = names.map((name) => {
+      images.untag(name);
       const reference = parseReference(name);
-      this.#d.events.publish('image', 'untag', id, { name: familiarReference(reference) });
+      events.publish('image', 'untag', id, { name: familiarReference(reference) });
       return { Untagged: familiarReference(reference) };
     });
+    this.#forgetUnneeded(beside);
+    return removed;
   }
 
-  /** Forgets the image, unless a container still stands on it; its bytes go with the next collection. */
-  async #delete(id: Digest): Promise<Removal[]> {
+  /** Forgets the image, unless a container still stands on it or an index has it; its bytes go with the next collection. */
+  async #delete(id: Digest, index?: IndexRecord): Promise<Removal[]> {
     const { images, events, containersOf, collect } = this.#d;
-    if (containersOf(id).length > 0) return [];
-    images.remove(id);
-    events.publish('image', 'delete', id, { name: id });
+    if (index) {
+      images.removeIndex(index.descriptor.digest);
+      this.#forgetUnneeded(idsOf(index));
+    } else {
+      if (containersOf(id).length > 0 || images.members().has(id)) return [];
+      images.remove(id);
+    }
+    const deleted = index?.descriptor.digest ?? id;
+    events.publish('image', 'delete', deleted, { name: deleted });
     void collect().catch(() => undefined);
-    return [{ Deleted: id }];
+    return [{ Deleted: deleted }];
+  }
+
+  /** Images that only stood behind a name or an index for other platforms. */
+  #forgetUnneeded(ids: readonly Digest[]): void {
+    const { images, containersOf } = this.#d;
+    if (ids.length === 0) return;
+    const [members, names] = [images.members(), images.namesByImage()];
+    for (const id of new Set(ids))
+      if (!members.has(id) && !names.has(id) && containersOf(id).length === 0) images.remove(id);
   }
 
   async prune(filters: Filters): Promise<{ deleted: Removal[]; spaceReclaimed: number }> {
@@ -223,9 +254,14 @@ export class LocalImages implements ImageEngine {
     for (const view of await this.list()) {
       if (view.containers > 0 || (danglingOnly && !view.dangling)) continue;
       if (!matchesLabels(view.labels, filters) || !matchesUntil(view.createdAt, filters)) continue;
-      const names = (this.#d.images.namesByImage().get(view.id as Digest) ?? []).map(({ name }) => name);
-      deleted.push(...this.#untag(view.id as Digest, names));
-      this.#d.images.remove(view.id as Digest);
+      const { images } = this.#d;
+      const { record, index } = images.resolve(view.id);
+      const names = namesOf(images.namesByImage().get(record.id) ?? [], images, index).map(({ name }) => name);
+      deleted.push(...this.#untag(record.id, names));
+      if (index) {
+        images.removeIndex(index.descriptor.digest);
+        this.#forgetUnneeded(idsOf(index));
+      } else if (!images.members().has(record.id)) images.remove(record.id);
       deleted.push({ Deleted: view.id });
     }
     return { deleted, spaceReclaimed: await this.#d.collect() };
@@ -248,26 +284,34 @@ export class LocalImages implements ImageEngine {
     const { images, content } = this.#d;
     const byId = new Map<Digest, ImageToSave>();
     for (const ref of refs) {
-      for (const { record, reference } of this.#expand(ref)) {
-        const known = byId.get(record.id);
+      for (const { record, reference, index } of this.#expand(ref)) {
+        const id = index?.descriptor.digest ?? record.id;
+        const known = byId.get(id);
         const references = reference?.tag === undefined ? [] : [reference];
-        for (const digest of [record.id, record.manifest.digest]) await keep(digest);
-        byId.set(record.id, {
+        for (const digest of [id, record.id, record.manifest.digest]) await keep(digest);
+        const records = index ? images.imagesOf(index) : [];
+        const members: Image[] = [];
+        for (const member of records) members.push(await images.open(member));
+        byId.set(id, {
           image: await images.open(record),
           references: [...(known?.references ?? []), ...references],
+          ...(index ? { index: { descriptor: index.descriptor, images: members } } : {}),
         });
       }
     }
-    for (const { image } of byId.values())
-      for (const { blob } of image.layers) {
-        await keep(blob.digest);
-        await content.pathOf(blob.digest);
+    for (const { image, index } of byId.values())
+      for (const one of [image, ...(index?.images ?? [])]) {
+        for (const digest of [one.id, one.manifest.digest]) await keep(digest);
+        for (const { blob } of one.layers) {
+          await keep(blob.digest);
+          await content.pathOf(blob.digest);
+        }
       }
     return [...byId.values()];
   }
 
   /** `save alpine` means every tag of alpine, as in Docker; `save alpine:3` one. */
-  #expand(ref: string): { record: { id: Digest } & Parameters<ImageStore['open']>[0]; reference?: Reference }[] {
+  #expand(ref: string): FoundImage[] {
     const { images } = this.#d;
     const found = images.find(ref);
     const bare = found?.reference !== undefined && !ref.includes('@') && !/:[^/]+$/.test(ref);
@@ -293,6 +337,29 @@ export class LocalImages implements ImageEngine {
 
   checkAuth(credentials: Credentials & { serveraddress?: string }): Promise<{ status: string; identityToken: string }> {
     return this.#d.puller.checkAuth(credentials);
+  }
+}
+
+type NamedRecord = ReturnType<ImageStore['references']>[number];
+
+/** Of an image's names those that mean the index, or without one those that mean the image itself. */
+function namesOf(names: readonly NamedRecord[], images: ImageStore, index?: IndexRecord): NamedRecord[] {
+  const wanted = index?.descriptor.digest;
+  return names.filter(({ record: { target } }) =>
+    wanted === undefined ? images.index(target.digest) === undefined : target.digest === wanted,
+  );
+}
+
+function idsOf(index: IndexRecord | undefined): Digest[] {
+  return (index?.images ?? []).map(({ id }) => id);
+}
+
+async function openIfWhole(images: ImageStore, record: ImageRecord): Promise<Image | undefined> {
+  try {
+    return await images.open(record);
+  } catch (error) {
+    if (isLadingError(error)) return undefined;
+    throw error;
   }
 }
 

@@ -1,9 +1,9 @@
 import type { BuildEvent, BuildRequest } from '../../../engine/index.ts';
 import { toLadingError } from '../../../errors/index.ts';
-import type { Call, Handler } from '../../http/call.ts';
+import { param, type Call, type Handler } from '../../http/call.ts';
 import { JsonStream } from '../../http/json-stream.ts';
 import { filters, flag } from '../../http/query.ts';
-import { sendJson } from '../../http/respond.ts';
+import { sendJson, sendTar } from '../../http/respond.ts';
 import { parseBuild } from './build-request.ts';
 import { ClassicOutput } from './classic-output.ts';
 
@@ -52,6 +52,11 @@ async function sendBuildEvents(call: Call, request: BuildRequest): Promise<void>
   }
   call.response.end();
 }
+
+/** The id is the secret: only who reads the build's events knows it. */
+export const sendExport: Handler = async (call) => {
+  await sendTar(call, await call.engine.builder.openExport(param(call, 'id')));
+};
 
 export const pruneBuildCache: Handler = async (call) => {
   const options = { all: flag(call.query, 'all'), filters: filters(call.query) };

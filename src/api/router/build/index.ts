@@ -1,7 +1,7 @@
 import type { Route } from '../../http/call.ts';
 import { unsupported } from '../unsupported.ts';
-import { build, pruneBuildCache } from './build.ts';
 import { failedStepShell, resizeFailedStep } from './failed-step.ts';
+import { build, pruneBuildCache, sendExport } from './build.ts';
 
 const buildkit = unsupported(
   "BuildKit's protocol",
@@ -15,6 +15,12 @@ export const BUILD_ROUTES: readonly Route[] = [
     handler: build,
     summary:
       "Classic (version 1): tar body, or `remote` (Git, http archive or Dockerfile), limits of steps, `squash`; `cachefrom` is not needed and ignored. lading's client: a request of its own, an event stream",
+  },
+  {
+    method: 'GET',
+    path: '/lading/build/exports/{id}',
+    handler: sendExport,
+    summary: "lading's own: an output that an `export` event announced, as a tar, once, while its build runs",
   },
   {
     method: 'POST',

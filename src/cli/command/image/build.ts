@@ -6,6 +6,8 @@ import { resolveContext, type ResolvedContext } from '../../build/context.ts';
 import { BUILD_FLAGS } from '../../build/flags.ts';
 import { hasTerminal, openShell } from '../../build/failed-step.ts';
 import { secretsOf } from '../../build/secrets.ts';
+import { ReceivedExports } from '../../build/received-exports.ts';
+import { checkDestinations } from '../../build/receive-exports.ts';
 import { settingsOf } from '../../build/settings.ts';
 import { openSshAgents } from '../../build/ssh.ts';
 import type { Command, Context, Invocation } from '../../command.ts';
@@ -42,9 +44,14 @@ export const command: Command = {
     if (iidfile !== undefined) writeFileSync(iidfile, result.imageId ?? '');
     const metadataFile = flags.text('metadata-file');
     if (metadataFile !== undefined) writeFileSync(metadataFile, `${JSON.stringify(result.metadata, undefined, 2)}\n`);
-    if (quiet && result.imageId !== undefined) context.stdout.write(`${result.imageId}\n`);
+    if (quiet && result.imageId !== undefined && !toStdout(flags)) context.stdout.write(`${result.imageId}\n`);
   },
 };
+
+/** An output owns standard output then. */
+function toStdout(flags: FlagValues): boolean {
+  return (settingsOf(flags, {}).outputs ?? []).some(({ attrs }) => attrs['dest'] === '-');
+}
 
 async function buildShowing(invocation: Invocation, display: BuildDisplay): Promise<Result> {
   let failed = true;
@@ -96,15 +103,28 @@ async function runBuild(
     ...(dockerfileText === undefined ? {} : { dockerfileText }),
     ...(ignoreText === undefined ? {} : { ignoreText }),
   };
-  const events = context.client.images.build(files, settings, credentials === undefined ? {} : { credentials });
-  for await (const event of events) {
-    if (event.kind === 'error')
-      throw new BuildFailure(`${event.message}${event.hint === undefined ? '' : `\nhint: ${event.hint}`}`);
-    display.show(event);
-    if (event.kind === 'debug') await openShell(context, event.id);
-    if (event.kind === 'result') return event;
-  }
-  throw new LadingError('internal', 'build: the daemon ended the connection without a result');
+  const { outputs = [] } = settings;
+  await checkDestinations(outputs, context.stdout);
+  const received = new ReceivedExports(outputs, {
+    fetch: (id) => context.client.images.buildExport(id),
+    stdout: context.stdout,
+    note: (text) => void context.stderr.write(`NOTE: ${text}\n`),
+  });
+  const events = context.client.images.build(files, settings, {
+    ...(credentials === undefined ? {} : { credentials }),
+    signal: received.signal,
+  });
+  return received.around(async () => {
+    for await (const event of events) {
+      if (event.kind === 'error')
+        throw new BuildFailure(`${event.message}${event.hint === undefined ? '' : `\nhint: ${event.hint}`}`);
+      if (event.kind === 'export') received.begin(event);
+      display.show(event);
+      if (event.kind === 'debug') await openShell(context, event.id);
+      if (event.kind === 'result') return event;
+    }
+    throw new LadingError('internal', 'build: the daemon ended the connection without a result');
+  });
 }
 
 /** Without a terminal there is nowhere to open a shell: the build fails as usual. */

@@ -1,19 +1,17 @@
 import { hash } from 'node:crypto';
 import type { ContentStore } from '../../content/index.ts';
-import { putConfig, putManifest, type ImageRecord, type ImageStore } from '../../image/index.ts';
-import type { HistoryEntry, ImageConfig, Reference, RunConfig } from '../../oci/index.ts';
+import { putConfig } from '../../image/index.ts';
+import type { Descriptor, HistoryEntry, ImageConfig, RunConfig } from '../../oci/index.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import { INLINE_FIELD } from '../remote-cache/cache-document.ts';
 import type { StageHistory, StageResult } from '../stage-result.ts';
 import type { BuildLease } from '../types.ts';
 
-export interface StoreOptions {
+export interface ConfigOptions {
   readonly content: ContentStore;
-  readonly images: ImageStore;
   readonly cache: BuildCache;
   readonly lease: BuildLease;
   readonly labels: Readonly<Record<string, string>>;
-  readonly names: readonly Reference[];
   /** SOURCE_DATE_EPOCH: the time of everything this build adds. */
   readonly epoch: string | undefined;
   /** See BuiltPlatform. */
@@ -21,11 +19,11 @@ export interface StoreOptions {
 }
 
 /**
- * Writes a stage's result as an image. Times come from the steps when they ran, not from now,
+ * Stores the config of a stage's result. Times come from the steps when they ran, not from now,
  * so that a build found wholly in the cache gives the same image.
  */
-export async function storeImage(result: StageResult, options: StoreOptions): Promise<ImageRecord> {
-  const { content, images, lease, names } = options;
+export async function writeConfig(result: StageResult, options: ConfigOptions): Promise<Descriptor> {
+  const { content, lease } = options;
   const labelled = withLabels(result.config, options.labels);
   const history = datedHistory({ ...result, config: labelled }, options);
   const created = history.at(-1)?.created ?? result.baseCreated;
@@ -41,28 +39,13 @@ export async function storeImage(result: StageResult, options: StoreOptions): Pr
     history,
     ...(options.inlineCache ? { [INLINE_FIELD]: options.inlineCache } : {}),
   };
-  const configDescriptor = await putConfig(content, config);
-  await lease.addDigest(configDescriptor.digest);
-  const blobs = result.layers.map((layer) => layer.blob);
-  const manifest = await putManifest(content, configDescriptor, blobs);
-  await lease.addDigest(manifest.digest);
-  const layerSizes = result.layers.map((layer) => layer.sizeBytes);
-  const record: ImageRecord = {
-    id: configDescriptor.digest,
-    manifest,
-    storedAt: new Date().toISOString(),
-    sizeBytes: layerSizes.reduce((sum, size) => sum + size, 0),
-    layerSizes,
-  };
-  images.put(
-    record,
-    names.map((reference) => ({ reference, target: manifest })),
-  );
-  return record;
+  return putConfig(content, config, async (digest) => {
+    await lease.addDigest(digest);
+  });
 }
 
 /** Entries without a layer get the time of the layer before them, or of the first one this build made. */
-function datedHistory(result: StageResult, { cache, epoch }: StoreOptions): HistoryEntry[] {
+function datedHistory(result: StageResult, { cache, epoch }: ConfigOptions): HistoryEntry[] {
   let current = epoch ?? result.history.find(({ entry, inherited }) => !inherited && entry.created)?.entry.created;
   return result.history.map(({ entry, inherited }) => {
     if (inherited) return entry;
@@ -76,7 +59,7 @@ function withoutTime({ created: _created, ...entry }: StageHistory['entry']): Hi
 }
 
 /** Identity of the image a stage makes, whenever that is. */
-export function imageIdentity(result: StageResult, labels: StoreOptions['labels']): string {
+export function imageIdentity(result: StageResult, labels: ConfigOptions['labels']): string {
   return identityOf({ ...result, config: withLabels(result.config, labels) });
 }
 

@@ -1,0 +1,69 @@
+import type { ImageRecord } from '../../image/index.ts';
+import { familiarReference, parseReference, type Reference } from '../../oci/index.ts';
+import { asStep, primaryOf, type Exported, type Exporting } from './exporting.ts';
+import type { ImageDocuments, PlatformManifest } from './image-documents.ts';
+import type { ImageOutput } from './output-options.ts';
+import { pushDocuments } from './push-documents.ts';
+
+/** `type=image` and `type=registry`: pushed first when asked for, then stored and named. */
+export async function exportImage(output: ImageOutput, exporting: Exporting): Promise<Exported> {
+  const pushed = output.push ? await push(output, exporting) : undefined;
+  const stored = output.store ? await store(output, pushed, exporting) : undefined;
+  const target = (pushed ?? stored ?? (await exporting.documents(output.form))).target;
+  return { target, names: output.names, tagged: output.store };
+}
+
+async function push(output: ImageOutput, exporting: Exporting): Promise<ImageDocuments> {
+  const { dependencies, request, signal, progress } = exporting;
+  const { content, registries } = dependencies;
+  const names = output.names.map(familiarReference).join(', ');
+  return asStep(progress, `pushing ${names}`, async (step) => {
+    const documents = await exporting.documents(output.form);
+    const context = { content, registries, credentials: request.credentials ?? {}, step, signal };
+    for (const name of output.names) await pushDocuments(documents, name, output, context);
+    return documents;
+  });
+}
+
+/** A pushed image keeps its layers here as they are; what was pushed is remembered as "name@digest". */
+async function store(
+  output: ImageOutput,
+  pushed: ImageDocuments | undefined,
+  exporting: Exporting,
+): Promise<ImageDocuments> {
+  const form = pushed ? { ...output.form, compression: undefined, dockerTypes: false } : output.form;
+  const documents = await exporting.documents(form);
+  const { images } = exporting.dependencies;
+  const { target, index } = documents;
+  const primary = primaryOf(documents.manifests);
+  const records = documents.manifests.map(recordOf);
+  const record = records[documents.manifests.indexOf(primary)]!;
+  const canonical = (digest: typeof target.digest): Reference[] =>
+    output.names.map(({ domain, path }) => ({ domain, path, digest }));
+  const names = [
+    ...(output.byDigest ? [] : output.names.map((reference) => ({ reference, target }))),
+    ...(output.canonicalName ? canonical(target.digest).map((reference) => ({ reference, target })) : []),
+    ...(pushed ? canonical(pushed.target.digest).map((reference) => ({ reference, target })) : []),
+    ...dangling(output, target.digest).map((reference) => ({ reference, target })),
+  ];
+  if (index) images.putIndex({ descriptor: index, images: records, primary: record.id }, names);
+  else images.put(record, names);
+  return documents;
+}
+
+function dangling({ danglingPrefix, names }: ImageOutput, digest: ImageRecord['id']): Reference[] {
+  if (danglingPrefix === undefined || names.length > 0) return [];
+  const { domain, path } = parseReference(danglingPrefix);
+  return [{ domain, path, digest }];
+}
+
+function recordOf({ stage, config, manifest }: PlatformManifest): ImageRecord {
+  const layerSizes = stage.layers.map((layer) => layer.sizeBytes);
+  return {
+    id: config.digest,
+    manifest,
+    storedAt: new Date().toISOString(),
+    sizeBytes: layerSizes.reduce((sum, size) => sum + size, 0),
+    layerSizes,
+  };
+}

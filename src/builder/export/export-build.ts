@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { LadingError } from '../../errors/index.ts';
 import { LayerCompressor } from '../../image/index.ts';
-import { formatReference, hostPlatform, type Platform, type Reference } from '../../oci/index.ts';
+import { formatPlatform, formatReference, hostPlatform, type Platform, type Reference } from '../../oci/index.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
 import { checkAnnotations } from './annotations.ts';
 import { exportArchive, refuseDockerIndex } from './export-archive.ts';
@@ -17,6 +18,10 @@ export type { BuiltPlatform } from './exporting.ts';
 export function checkOutputs(request: BuildRequest, names: readonly Reference[]): void {
   const { annotations = [] } = request;
   const platforms = platformsOf(request);
+  const texts = platforms.map(formatPlatform);
+  const twice = texts.find((text, i) => texts.indexOf(text) !== i);
+  if (twice !== undefined)
+    throw new LadingError('invalid_argument', `duplicate platform "${twice}": an image has one manifest for each`);
   const withIndex = wantsIndex(request);
   for (const output of parseOutputs(request.outputs ?? [], names, annotations)) {
     if ('form' in output) checkAnnotations(output.form.annotations, platforms, withIndex);

@@ -53,24 +53,24 @@ export class Scratch {
   }
 
   /** Mounts a snapshot. Never removes what is below the mount point: `release` unmounts and drops the empty folder. */
-  async mounted(snapshot: Mount): Promise<{ path: string; release: () => Promise<void> }> {
-    const path = join(this.#root, 'mounts', randomBytes(8).toString('hex'));
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    const release = async (): Promise<void> => {
-      this.#mounter.unmount(path);
-      await rmdir(path).catch(() => undefined);
-    };
-    try {
-      this.#mounter.mount(snapshot, path);
-    } catch (error) {
-      await release();
-      throw error;
-    }
-    return { path, release };
+  mounted(snapshot: Mount): Promise<{ path: string; release: () => Promise<void> }> {
+    return this.#mountPoint((path) => this.#mounter.mount(snapshot, path));
   }
 
   /** A folder of root's in memory, for what must reach no disk. */
-  async memory(sizeBytes: number): Promise<{ path: string; release: () => Promise<void> }> {
+  memory(sizeBytes: number): Promise<{ path: string; release: () => Promise<void> }> {
+    const pages = Math.ceil(sizeBytes / PAGE_BYTES) + 1;
+    return this.#mountPoint((path) =>
+      mount('tmpfs', path, 'tmpfs', MS.NOSUID | MS.NODEV | MS.NOEXEC, `mode=0700,size=${pages * PAGE_BYTES}`),
+    );
+  }
+
+  /** Another path of an open folder: what is mounted there is that folder, whatever happens to its name. */
+  bound(fd: number): Promise<{ path: string; release: () => Promise<void> }> {
+    return this.#mountPoint((path) => mount(`/proc/self/fd/${fd}`, path, null, MS.BIND));
+  }
+
+  async #mountPoint(make: (path: string) => void): Promise<{ path: string; release: () => Promise<void> }> {
     const path = join(this.#root, 'mounts', randomBytes(8).toString('hex'));
     await mkdir(path, { recursive: true, mode: 0o700 });
     const release = async (): Promise<void> => {
@@ -78,8 +78,7 @@ export class Scratch {
       await rmdir(path).catch(() => undefined);
     };
     try {
-      const pages = Math.ceil(sizeBytes / PAGE_BYTES) + 1;
-      mount('tmpfs', path, 'tmpfs', MS.NOSUID | MS.NODEV | MS.NOEXEC, `mode=0700,size=${pages * PAGE_BYTES}`);
+      make(path);
     } catch (error) {
       await release();
       throw error;

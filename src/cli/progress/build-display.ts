@@ -7,6 +7,9 @@ export interface BuildDisplay {
   show(event: BuildEvent): void;
   /** Leaves the terminal in order; `failed` shows the end of the failing step's output. */
   finish(failed: boolean): void;
+  /** Leaves the terminal to somebody else until `resume`. Absent: nothing is drawn unasked. */
+  suspend?(): void;
+  resume?(): void;
 }
 
 /** The last output of a step that failed, as BuildKit frames it. */

@@ -22,6 +22,7 @@ export class TtyDisplay implements BuildDisplay {
   readonly #checks: BuildWarnings;
   readonly #started = performance.now();
   readonly #timer: NodeJS.Timeout;
+  #suspended = false;
   #drawn = 0;
   #result: string[] = [];
 
@@ -29,7 +30,7 @@ export class TtyDisplay implements BuildDisplay {
     this.#checks = new BuildWarnings(options.expandWarnings);
     this.#out = out;
     this.#colors = options.colors ? COLORS : PLAIN_COLORS;
-    this.#timer = setInterval(() => this.#redraw(), REDRAW_MS);
+    this.#timer = setInterval(() => this.#tick(), REDRAW_MS);
     out.write('\x1b[?25l');
     process.once('exit', () => out.write('\x1b[?25h'));
   }
@@ -52,6 +53,23 @@ export class TtyDisplay implements BuildDisplay {
     for (const warning of this.#warnings) this.#out.write(`WARNING: ${printable(warning)}\n`);
     this.#out.write(this.#checks.text());
     if (failed) this.#out.write(failureBlock(this.#steps.steps.findLast((step) => step.status === 'failed')));
+  }
+
+  /** What was drawn stays where it is; later lines come below whatever else was written. */
+  suspend(): void {
+    this.#redraw();
+    this.#suspended = true;
+    this.#out.write('\x1b[?25h');
+  }
+
+  resume(): void {
+    this.#suspended = false;
+    this.#drawn = 0;
+    this.#out.write('\x1b[?25l');
+  }
+
+  #tick(): void {
+    if (!this.#suspended) this.#redraw();
   }
 
   #onStep(event: Extract<BuildEvent, { kind: 'step' }>): void {

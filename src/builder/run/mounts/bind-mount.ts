@@ -48,9 +48,10 @@ async function sourceOf(
 ): Promise<string> {
   const { tree, units } = await session.select(files, selection);
   const unit = units[0]!;
-  // With an epoch a step must not see the times that a checkout left.
-  const isTimed = session.o.epoch !== undefined && files.kind !== 'layers';
-  if (readOnly && !tree.hasRules && !isTimed) return tree.hostPath(unit.path);
+  // A step sees the context's files as root's, whoever owns them on this machine, and with an epoch not the times that a checkout left.
+  const isRoots = unit.stat.uid === 0 && unit.stat.gid === 0;
+  const asTheyAre = files.kind === 'layers' || (isRoots && session.o.epoch === undefined);
+  if (readOnly && !tree.hasRules && asTheyAre) return tree.hostPath(unit.path);
   if (files.kind === 'layers' && files.chainId !== undefined) {
     const path = await throwAwayLayers(session, files.chainId, onRelease);
     return unit.path === '' ? path : `${path}/${unit.path}`;

@@ -42,7 +42,9 @@ export async function cacheMount(
     key: ['cache', cache.id, source, target, mount.readOnly],
     target,
     cache,
-    open: async (opening) => ({ mounts: [bindMount(folderOf(source, opening), target, mount.readOnly)] }),
+    open: async (opening) => ({
+      mounts: [bindMount(await folderOf(session, source, opening), target, mount.readOnly)],
+    }),
   };
 }
 
@@ -66,14 +68,23 @@ async function seed(session: BuildSession, files: FileSource, folder: string): P
 }
 
 /** The part of the cache's folder that is mounted. Steps may have put links there: none leads out, and the folder found is the one mounted. */
-function folderOf(source: string, { cacheFolder = '', onRelease }: Opening): string {
+async function folderOf(
+  session: BuildSession,
+  source: string,
+  { cacheFolder = '', onRelease }: Opening,
+): Promise<string> {
   if (source === '/') return cacheFolder;
   using rootfs = new Rootfs(cacheFolder);
   const path = rootfs.resolve(source);
   if (!rootfs.stat(path)?.isDirectory()) throw noFolder(source);
   const fd = rootfs.openFolder(path);
-  onRelease(async () => closeFd(fd));
-  return `/proc/${process.pid}/fd/${fd}`;
+  try {
+    const bound = await session.o.scratch.bound(fd);
+    onRelease(bound.release);
+    return bound.path;
+  } finally {
+    closeFd(fd);
+  }
 }
 
 function noFolder(source: string): LadingError {

@@ -4,7 +4,7 @@ import { LadingError, isLadingError } from '../../../errors/index.ts';
 import { CallDisplay, callOf } from '../../build/call.ts';
 import { resolveContext, type ResolvedContext } from '../../build/context.ts';
 import { BUILD_FLAGS } from '../../build/flags.ts';
-import { hasTerminal, openShell } from '../../build/failed-step.ts';
+import { FailedStepShells, hasTerminal } from '../../build/failed-step.ts';
 import { secretsOf } from '../../build/secrets.ts';
 import { ReceivedExports } from '../../build/received-exports.ts';
 import { checkDestinations } from '../../build/receive-exports.ts';
@@ -114,13 +114,14 @@ async function runBuild(
     ...(credentials === undefined ? {} : { credentials }),
     signal: received.signal,
   });
+  const shells = new FailedStepShells(context, display);
   return received.around(async () => {
     for await (const event of events) {
+      if (event.kind === 'error' || event.kind === 'result') await shells.ended();
       if (event.kind === 'error')
         throw new BuildFailure(`${event.message}${event.hint === undefined ? '' : `\nhint: ${event.hint}`}`);
       if (event.kind === 'export') received.begin(event);
-      display.show(event);
-      if (event.kind === 'debug') await openShell(context, event.id);
+      shells.show(event);
       if (event.kind === 'result') return event;
     }
     throw new LadingError('internal', 'build: the daemon ended the connection without a result');

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Builder, TerminalSize } from '../builder/index.ts';
 import type { BuildHistory } from './builds/index.ts';
+import { LadingError } from '../errors/index.ts';
 import type { EventBus } from './events.ts';
 import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, Filters } from './types.ts';
 
@@ -10,6 +11,8 @@ export class LocalBuilder implements BuildEngine {
   readonly #events: EventBus;
   readonly #collect: () => Promise<number>;
   readonly history: BuildHistory;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(builder: Builder, events: EventBus, history: BuildHistory, collect: () => Promise<number>) {
     this.#builder = builder;
@@ -20,7 +23,27 @@ export class LocalBuilder implements BuildEngine {
 
   async build(
     request: BuildRequest,
-    options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
+    { onEvent, signal }: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
+  ): Promise<BuildResult> {
+    const either = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    const build = this.#build(request, { onEvent, signal: either });
+    this.#running.add(build);
+    try {
+      return await build;
+    } finally {
+      this.#running.delete(build);
+    }
+  }
+
+  /** Cancels the builds that run; returns when they have released everything. */
+  async close(): Promise<void> {
+    this.#closing.abort(new LadingError('cancelled', 'build: the daemon is stopping'));
+    await Promise.allSettled(this.#running);
+  }
+
+  async #build(
+    request: BuildRequest,
+    options: { onEvent: (event: BuildEvent) => void; signal: AbortSignal },
   ): Promise<BuildResult> {
     const { id, recorder } = this.history.begin(request);
     const onEvent = (event: BuildEvent): void => {

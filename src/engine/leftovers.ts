@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../base/index.ts';
 import { messageOf } from '../errors/index.ts';
@@ -30,7 +30,10 @@ export async function sweepLeftovers(options: LeftoverOptions): Promise<void> {
         log.warn('a build step of a former daemon could not be ended', { step: id, error: messageOf(error) }),
       );
   }
-  for (const target of mountsBelow([stepsRoot, buildRoot])) mounter.unmount(target);
+  for (const target of mountsBelow([stepsRoot, buildRoot])) {
+    mounter.unmount(target);
+    await rmdir(target).catch(() => undefined);
+  }
   await rm(stepsRoot, { recursive: true, force: true });
   for await (const { name, kind } of snapshotter.walk())
     if (kind !== 'committed' && !containerKeys.has(name)) await snapshotter.remove(name);

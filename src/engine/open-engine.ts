@@ -238,8 +238,10 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
   await content.sweepIngests(0);
   await lifecycle.reconcile();
   void collect().catch(() => undefined);
+  const builds = new LocalBuilder(builder, events, history, collect);
   const close = async (): Promise<void> => {
     lifecycle.close();
+    await builds.close();
     if (table.all().some(hasProcess)) await networks.close();
     else {
       // Nothing of an engine without containers stays on the host; bridge, rules and cgroups come back with the next one.
@@ -265,7 +267,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
       stateDirOf: (id) => lifecycle.pathsOf(id).stateDir,
     }),
     volumes,
-    builder: new LocalBuilder(builder, events, history, collect),
+    builder: builds,
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -115,7 +115,8 @@ async function runBuild(
     signal: received.signal,
   });
   const shells = new FailedStepShells(context, display);
-  return received.around(async () => {
+  // Awaited here: the agents live as long as the build.
+  return await received.around(async () => {
     for await (const event of events) {
       if (event.kind === 'error' || event.kind === 'result') await shells.ended();
       if (event.kind === 'error')

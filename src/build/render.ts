@@ -1,0 +1,111 @@
+import { LadingError } from '../errors/index.ts';
+import { graphOf, type Graph, type Stage, type Targets } from './graph.ts';
+import type { Image } from './image.ts';
+import { argDraft } from './instructions.ts';
+import { formatPlace, type Place } from './place.ts';
+import { problem } from './problem.ts';
+import { NEWLINE } from './quote.ts';
+import { NamedContext } from './sources.ts';
+import { written, type Text } from './values.ts';
+
+export interface DockerfileOptions {
+  /** Write above each instruction which line of the program said it. Default false. */
+  readonly places?: boolean;
+  /** First line: `# syntax=…`. */
+  readonly syntax?: string;
+}
+
+/** An instruction of the Dockerfile and the line of the program that said it. */
+export interface RenderedLine {
+  readonly startLine: number;
+  readonly endLine: number;
+  readonly place: Place;
+}
+
+export interface Rendered {
+  readonly text: string;
+  readonly lines: readonly RenderedLine[];
+}
+
+/** `image.toDockerfile()`: for other builders, so what only lading can read is refused. */
+export function renderDockerfile(image: Image, options: DockerfileOptions): string {
+  const graph = graphOf(new Map([['', image]]));
+  for (const step of graph.stages.flatMap(({ steps }) => steps))
+    if (step.render(graph.names).includes(NEWLINE))
+      throw problem(step.place, `${step.kind}(): no Dockerfile can hold a line break in a value`, 'lading builds it; Docker cannot');
+  const header = options.syntax === undefined ? [] : [`# syntax=${options.syntax}`];
+  const contexts = [...graph.contexts].map(([name, value]) => `# Build it with --build-context ${name}=${value ?? '…'}`);
+  return [...header, ...contexts, render(graph, options).text].join('\n');
+}
+
+export function renderTargets(targets: Targets, options: DockerfileOptions): { graph: Graph; rendered: Rendered } {
+  const graph = graphOf(targets);
+  return { graph, rendered: render(graph, options) };
+}
+
+/** The Dockerfile of a graph. */
+export function render(graph: Graph, options: DockerfileOptions): Rendered {
+  const writer = new Writer(options.places === true);
+  for (const arg of graph.globals) writer.add(argDraft(arg).render(graph.names), undefined);
+  graph.stages.forEach((stage, i) => {
+    if (i > 0 || graph.globals.length > 0) writer.blank();
+    writer.add(fromLine(stage, graph), stage.root.place);
+    for (const step of stage.steps) writer.add(step.render(graph.names), step.place);
+  });
+  return writer.done();
+}
+
+function fromLine({ root, base, name }: Stage, graph: Graph): string {
+  const platform = root.platform === undefined ? [] : [`--platform=${fromWord(root.platform, root.place)}`];
+  const reference = base?.name ?? (root.base instanceof NamedContext ? graph.names(root.base) : fromWord(root.base as Text, root.place));
+  return ['FROM', ...(base ? [] : platform), reference, ...(name === undefined ? [] : ['AS', name])].join(' ');
+}
+
+/** FROM has no quotes. */
+function fromWord(text: Text, place: Place): string {
+  const word = written(text);
+  if (/^[^\s"'\\]+$/.test(word)) return word;
+  throw problem(place, `image(): ${JSON.stringify(word)} cannot be written in a FROM`);
+}
+
+class Writer {
+  readonly #places: boolean;
+  readonly #text: string[] = [];
+  readonly #lines: RenderedLine[] = [];
+  #line = 1;
+  #lastPlace = '';
+
+  constructor(places: boolean) {
+    this.#places = places;
+  }
+
+  add(instruction: string, place: Place | undefined): void {
+    if (this.#places && place && place.file !== '') this.#place(formatPlace(place));
+    const startLine = this.#line;
+    this.#push(instruction);
+    if (place) this.#lines.push({ startLine, endLine: this.#line - 1, place });
+  }
+
+  blank(): void {
+    this.#push('');
+  }
+
+  done(): Rendered {
+    const text = `${this.#text.join('\n')}\n`;
+    if (text.length > 4 << 20)
+      throw new LadingError('invalid_argument', `the program describes a Dockerfile of ${text.length} characters, more than 4 MiB`);
+    return { text, lines: this.#lines };
+  }
+
+  #place(place: string): void {
+    // oxlint-disable-next-line no-control-regex
+    const shown = place.replace(/[\u0000-\u001f]/g, '?');
+    if (shown !== this.#lastPlace) this.#push(`# ${shown}`);
+    this.#lastPlace = shown;
+  }
+
+  #push(text: string): void {
+    this.#text.push(text);
+    this.#line += text.split('\n').length;
+  }
+}

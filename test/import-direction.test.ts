@@ -52,6 +52,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'builder',
   ],
   api: [...BASE, 'oci', 'engine', 'runtime'],
+  build: [...BASE, 'oci', 'dockerfile', 'builder', 'distribution', 'engine', 'client'],
   daemon: [...BASE, 'api', 'engine'],
   client: ['errors', 'base', 'oci', 'api'],
   cli: ['errors', 'base', 'oci', 'archive', 'client', 'distribution', 'registry'],

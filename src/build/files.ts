@@ -133,12 +133,16 @@ function inlineFile(kind: string, { content, name }: InlineFile): { mark: string
 
 /** Words where the parser would read them as they are, else an array; beside a here-document there is no array. */
 function argumentsLine(kind: string, words: string[], given: readonly (AddSource | Text)[], heredocs: boolean): string {
-  const plain = words.every((text, i) => given[i] instanceof InlineFile || !/["\s<[]|^--/.test(text));
+  const plain = words.every((text, i) => given[i] instanceof InlineFile || !/["'\\\s<[]|^--/.test(text));
   if (plain) return words.join(' ');
   if (!heredocs) return jsonWords(given.map((source) => textOf(source)));
-  throw new LadingError('invalid_argument', `${kind}(): a file of text cannot be copied along with or to a path that holds blanks or quotes`, {
-    hint: 'copy it by itself, to a path without them',
-  });
+  throw new LadingError(
+    'invalid_argument',
+    `${kind}(): a file of text cannot be copied along with or to a path that holds blanks or quotes`,
+    {
+      hint: 'copy it by itself, to a path without them',
+    },
+  );
 }
 
 function textOf(source: AddSource | Text): Text {

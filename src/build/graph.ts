@@ -87,7 +87,8 @@ class Layout {
     if (root.base instanceof NamedContext) this.#context(root.base);
     const base = baseNode(root);
     if (base) this.#visit(base);
-    else if (!(root.base instanceof NamedContext)) this.#taken.add((literalOf(root.base as string) ?? '').toLowerCase());
+    else if (!(root.base instanceof NamedContext))
+      this.#taken.add((literalOf(root.base as string) ?? '').toLowerCase());
     for (const node of chainOf(leaf)) {
       if (node.name !== undefined) this.#visit(node);
       for (const from of node.step?.froms ?? []) this.#from(from);
@@ -159,7 +160,11 @@ class Layout {
       if (name === undefined) continue;
       if (seen.has(name)) throw problem(draft.root.place, `two stages are named "${name}"`);
       if (this.#taken.has(name) || this.#contexts.has(name))
-        throw problem(draft.root.place, `the stage "${name}" is named like an image or a context that is used`, 'give the stage another name');
+        throw problem(
+          draft.root.place,
+          `the stage "${name}" is named like an image or a context that is used`,
+          'give the stage another name',
+        );
       seen.set(name, draft);
     }
   }
@@ -168,7 +173,10 @@ class Layout {
     const known = context.name === undefined ? undefined : this.#contexts.get(context.name);
     if (this.#contextNames.has(context)) return;
     if (known && known.value !== context.value)
-      throw new LadingError('invalid_argument', `two contexts are named "${context.name}": ${known.value ?? 'to be given'}, ${context.value ?? 'to be given'}`);
+      throw new LadingError(
+        'invalid_argument',
+        `two contexts are named "${context.name}": ${known.value ?? 'to be given'}, ${context.value ?? 'to be given'}`,
+      );
     let name = context.name ?? '';
     for (let i = 0; name === '' || (context.name === undefined && this.#contexts.has(name)); i++) name = `context${i}`;
     this.#contexts.set(name, context);
@@ -201,7 +209,10 @@ function globalsOf(stages: readonly Stage[]): Arg[] {
       if (arg.predefined) continue;
       const other = found.get(arg.name);
       if (other && other.default !== arg.default)
-        throw problem(root.place, `the argument "${arg.name}" has two defaults: ${other.default ?? 'none'}, ${arg.default ?? 'none'}`);
+        throw problem(
+          root.place,
+          `the argument "${arg.name}" has two defaults: ${other.default ?? 'none'}, ${arg.default ?? 'none'}`,
+        );
       found.set(arg.name, arg);
     }
   }

@@ -25,6 +25,7 @@ import { planOf, type Plan, type PlanOptions } from './plan.ts';
 import { callerPlace } from './place.ts';
 import { NEWLINE } from './quote.ts';
 import { renderDockerfile, type DockerfileOptions } from './render.ts';
+import { runBuild } from './running-build.ts';
 import { checkReference, type NamedContext } from './sources.ts';
 import { checkText, literalOf, type Arg, type Text } from './values.ts';
 
@@ -74,7 +75,10 @@ export class Image {
   copy(sources: CopySource | readonly CopySource[], dest: Text, options?: CopyOptions): Image;
   copy(files: CopyOptions & { readonly source: CopySource | readonly CopySource[]; readonly dest: Text }): Image;
   copy(
-    sources: CopySource | readonly CopySource[] | (CopyOptions & { source: CopySource | readonly CopySource[]; dest: Text }),
+    sources:
+      | CopySource
+      | readonly CopySource[]
+      | (CopyOptions & { source: CopySource | readonly CopySource[]; dest: Text }),
     dest?: Text,
     options: CopyOptions = {},
   ): Image {
@@ -189,7 +193,10 @@ export class Image {
    * @throws invalid_argument when a step fails, permission_denied without root and without daemon, cancelled
    */
   build(options: BuildOptions = {}): RunningBuild {
-    return new LazyBuild(this, options);
+    return runBuild(async (onEvent, signal) => {
+      const { buildTargets } = await import('./store.ts');
+      return buildTargets(new Map([['', this]]), options, { onEvent, signal });
+    }, options);
   }
 
   #add(what: string, make: () => Draft): Image {
@@ -198,13 +205,11 @@ export class Image {
 }
 
 /** Begins a stage with an image's reference, a stage, or a named context. */
-export function image(
-  base: Text | Image | NamedContext,
-  options: { readonly platform?: Text } = {},
-): Image {
+export function image(base: Text | Image | NamedContext, options: { readonly platform?: Text } = {}): Image {
   const place = callerPlace();
   try {
-    if (typeof base === 'string' && literalOf(base) !== undefined) checkReference(checkText(base, 'image()'), 'image()');
+    if (typeof base === 'string' && literalOf(base) !== undefined)
+      checkReference(checkText(base, 'image()'), 'image()');
     if (options.platform !== undefined && /\s/.test(String(options.platform)))
       throw new LadingError('invalid_argument', `image(): invalid platform ${JSON.stringify(options.platform)}`);
     return new Image(rootNode({ base, platform: options.platform, place }));

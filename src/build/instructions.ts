@@ -75,7 +75,8 @@ function commandTexts(command: Command): readonly Text[] {
 
 function exported(command: Text, env: Readonly<Record<string, Text>>): Text {
   const pairs = Object.entries(env).map(([name, value]) => {
-    if (!VARIABLE.test(name)) throw new LadingError('invalid_argument', `run(): invalid variable name "${name}" in "env"`);
+    if (!VARIABLE.test(name))
+      throw new LadingError('invalid_argument', `run(): invalid variable name "${name}" in "env"`);
     return `${name}=${shellQuote(value)}`;
   });
   return pairs.length === 0 ? command : `export ${pairs.join(' ')}; ${String(command)}`;
@@ -96,9 +97,13 @@ function execForm(args: readonly string[], where: string): string {
   for (const argument of args) {
     checkText(argument, `${where}()`);
     if (literalOf(argument) === undefined)
-      throw new LadingError('invalid_argument', `${where}(): the arguments of an array are not expanded: ${written(argument)}`, {
-        hint: 'give a text for the shell, which sees declared arguments as variables',
-      });
+      throw new LadingError(
+        'invalid_argument',
+        `${where}(): the arguments of an array are not expanded: ${written(argument)}`,
+        {
+          hint: 'give a text for the shell, which sees declared arguments as variables',
+        },
+      );
   }
   return json(args);
 }
@@ -116,7 +121,13 @@ function script(command: Text): string {
 
 /** Whether the parser reads a line as this very text. */
 function fitsOnLine(text: string): boolean {
-  return !text.includes('\n') && text === text.trim() && !text.endsWith('\\') && !isJsonArray(text) && !/^\u0085|\u0085$/.test(text);
+  return (
+    !text.includes('\n') &&
+    text === text.trim() &&
+    !text.endsWith('\\') &&
+    !isJsonArray(text) &&
+    !/^\u0085|\u0085$/.test(text)
+  );
 }
 
 function isJsonArray(text: string): boolean {
@@ -132,9 +143,13 @@ function isJsonArray(text: string): boolean {
 export function checkLines(text: string, where: string): void {
   for (const line of text.split('\n'))
     if (line.length * 3 > MAX_HEREDOC_LINE && Buffer.byteLength(line) >= MAX_HEREDOC_LINE)
-      throw new LadingError('invalid_argument', `${where}: a line of ${Buffer.byteLength(line)} bytes, more than ${MAX_HEREDOC_LINE}`, {
-        hint: 'put it into a file of the context',
-      });
+      throw new LadingError(
+        'invalid_argument',
+        `${where}: a line of ${Buffer.byteLength(line)} bytes, more than ${MAX_HEREDOC_LINE}`,
+        {
+          hint: 'put it into a file of the context',
+        },
+      );
 }
 
 /** CMD and ENTRYPOINT. */
@@ -149,14 +164,22 @@ function commandLine(command: Command, where: string): string {
   checkText(text, `${where}()`);
   if (text.trim() === '') throw new LadingError('invalid_argument', `${where}(): the command is empty`);
   if (!fitsOnLine(text))
-    throw new LadingError('invalid_argument', `${where}(): no Dockerfile can say this command as a text: ${JSON.stringify(text.slice(0, 200))}`, {
-      hint: 'give an array, for example ["/bin/sh", "-c", "…"]: it may hold line breaks, blanks at its ends and backslashes',
-    });
+    throw new LadingError(
+      'invalid_argument',
+      `${where}(): no Dockerfile can say this command as a text: ${JSON.stringify(text.slice(0, 200))}`,
+      {
+        hint: 'give an array, for example ["/bin/sh", "-c", "…"]: it may hold line breaks, blanks at its ends and backslashes',
+      },
+    );
   return `${text.startsWith('--') ? '-- ' : ''}${text}`;
 }
 
 /** A number of milliseconds, or a text such as "1m30s". */
-export type Duration = number | `${number}${'ns' | 'us' | 'ms' | 's' | 'm' | 'h'}` | `${number}m${number}s` | `${number}h${number}m`;
+export type Duration =
+  | number
+  | `${number}${'ns' | 'us' | 'ms' | 's' | 'm' | 'h'}`
+  | `${number}m${number}s`
+  | `${number}h${number}m`;
 
 export interface HealthcheckOptions {
   readonly interval?: Duration;
@@ -224,7 +247,13 @@ export function wordDraft(kind: 'workdir' | 'user' | 'stopsignal', text: Text): 
 }
 
 /** A port, a range, or either with a protocol. */
-export type Port = number | `${number}` | `${number}/${'tcp' | 'udp' | 'sctp'}` | `${number}-${number}` | `${number}-${number}/${'tcp' | 'udp' | 'sctp'}` | Reference;
+export type Port =
+  | number
+  | `${number}`
+  | `${number}/${'tcp' | 'udp' | 'sctp'}`
+  | `${number}-${number}`
+  | `${number}-${number}/${'tcp' | 'udp' | 'sctp'}`
+  | Reference;
 
 export function exposeDraft(ports: readonly Port[]): Draft {
   const texts = ports.map((port) => (typeof port === 'number' ? String(port) : port));
@@ -248,7 +277,12 @@ export function maintainerDraft(name: string): Draft {
   checkText(name, 'maintainer()');
   if (!fitsOnLine(name) || name === '')
     throw new LadingError('invalid_argument', 'maintainer(): no Dockerfile can say this name');
-  return { kind: 'maintainer', texts: [], froms: [], render: () => fold(`MAINTAINER ${name.startsWith('--') ? '-- ' : ''}${name}`) };
+  return {
+    kind: 'maintainer',
+    texts: [],
+    froms: [],
+    render: () => fold(`MAINTAINER ${name.startsWith('--') ? '-- ' : ''}${name}`),
+  };
 }
 
 /** The arguments a draft uses, each once. */

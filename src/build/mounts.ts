@@ -78,7 +78,9 @@ export class Mount {
     const texts = [...fields, ...this.#fields].flatMap(([key, value]) => {
       if (value === undefined || value === false) return [];
       if (value === true) return key;
-      return csvField(`${key}=${key === 'from' ? String(value) : word(typeof value === 'number' ? `${value}` : value)}`);
+      return csvField(
+        `${key}=${key === 'from' || value === '' ? String(value) : word(typeof value === 'number' ? `${value}` : value)}`,
+      );
     });
     return flagValue(texts.join(','));
   }
@@ -92,7 +94,15 @@ function textOf(fields: readonly Field[], name: string): Text | undefined {
 /** Files of the context, a stage or an image, visible while the step runs. */
 export function bind(target: Text, options: BindOptions = {}): Mount {
   const { source, readWrite } = options;
-  return new Mount('bind', [['source', source], ['target', target], ['rw', readWrite]], options.from);
+  return new Mount(
+    'bind',
+    [
+      ['source', source],
+      ['target', target],
+      ['rw', readWrite],
+    ],
+    options.from,
+  );
 }
 
 /** A folder that outlives the step and the build, and is no part of the image. */
@@ -108,14 +118,23 @@ export function cache(target: Text, options: CacheOptions = {}): Mount {
 /** An empty folder in memory. */
 export function tmpfs(target: Text, options: TmpfsOptions = {}): Mount {
   const { size } = options;
-  return new Mount('tmpfs', [['target', target], ['size', size === undefined ? undefined : `${size}`]]);
+  return new Mount('tmpfs', [
+    ['target', target],
+    ['size', size === undefined ? undefined : `${size}`],
+  ]);
 }
 
 /** A secret of the build (`--secret id=…`). It is in no layer, history or cache key. */
 export function secret(id: Text, options: SecretOptions = {}): Mount {
   const { target, env, required } = options;
   const variable = env === true ? '' : env;
-  return new Mount('secret', [['id', id], ['target', target], ['env', variable], ['required', required], ...owned(options)]);
+  return new Mount('secret', [
+    ['id', id],
+    ['target', target],
+    ['env', variable],
+    ['required', required],
+    ...owned(options),
+  ]);
 }
 
 /** The user's ssh agent (`--ssh default`), by SSH_AUTH_SOCK. */

@@ -1,4 +1,4 @@
-import { expandInstruction, parseInstruction } from '../dockerfile/index.ts';
+import { DockerfileError, expandInstruction, parseInstruction } from '../dockerfile/index.ts';
 import { LadingError, messageOf } from '../errors/index.ts';
 import { argDraft, argsOf, type Draft } from './instructions.ts';
 import { callerPlace, type Place } from './place.ts';
@@ -58,7 +58,7 @@ export function addStep(node: Node, what: string, make: () => Draft, declares?: 
 
 /** Gives a definition's error its line. */
 export function placed(error: unknown, place: Place, what: string): LadingError {
-  const message = messageOf(error);
+  const message = error instanceof DockerfileError ? error.reason : messageOf(error);
   const hint = error instanceof LadingError ? error.hint : undefined;
   return problem(place, message.startsWith(`${what}()`) ? message : `${what}(): ${message}`, hint);
 }

@@ -77,7 +77,10 @@ export function planTargets(targets: Targets, options: PlanOptions): Plan {
   };
 }
 
-function argOf({ name, default: fallback }: { name: string; default: string | undefined }): { name: string; default?: string } {
+function argOf({ name, default: fallback }: { name: string; default: string | undefined }): {
+  name: string;
+  default?: string;
+} {
   return fallback === undefined ? { name } : { name, default: fallback };
 }
 
@@ -86,7 +89,9 @@ export function targetOf(graph: Graph, name: string | undefined): Stage {
   if (name === undefined) return graph.wanted;
   const found = graph.targets.get(name) ?? graph.stages.find((stage) => stage.name === name.toLowerCase());
   if (found) return found;
-  const names = [...new Set([...graph.targets.keys(), ...graph.stages.flatMap((stage) => stage.name ?? [])])].filter((known) => known !== '');
+  const names = [...new Set([...graph.targets.keys(), ...graph.stages.flatMap((stage) => stage.name ?? [])])].filter(
+    (known) => known !== '',
+  );
   throw new LadingError('invalid_argument', `target stage "${name}" could not be found`, {
     hint: names.length === 0 ? 'name a stage with .as("name")' : `stages: ${names.join(', ')}`,
   });
@@ -119,12 +124,22 @@ function plannedStage(
   const platform = stage.root.platform === undefined ? undefined : written(stage.root.platform);
   let key = (stage.base && keys.get(stage.base)) ?? digest(['from', baseName(stage, graph), platform]);
   const steps = stage.steps.map((step) => {
-    const sources = step.froms.flatMap((source) => graph.stages.find(({ name }) => name !== undefined && name === graph.names(source)) ?? []);
+    const sources = step.froms.flatMap(
+      (source) => graph.stages.find(({ name }) => name !== undefined && name === graph.names(source)) ?? [],
+    );
     const text = step.render(graph.names);
     // The names of stages say nothing, what is in them does.
-    const names = step.render((source) => keys.get(sources.find(({ name }) => name === graph.names(source))!) ?? graph.names(source));
+    const names = step.render(
+      (source) => keys.get(sources.find(({ name }) => name === graph.names(source))!) ?? graph.names(source),
+    );
     key = digest([key, names]);
-    return { kind: step.kind, text, place: step.place, stages: sources.map((source) => graph.stages.indexOf(source)), key };
+    return {
+      kind: step.kind,
+      text,
+      place: step.place,
+      stages: sources.map((source) => graph.stages.indexOf(source)),
+      key,
+    };
   });
   keys.set(stage, key);
   return {
@@ -143,8 +158,12 @@ function baseName({ root }: Stage, graph: Graph): string {
 }
 
 function imagesOf(stages: readonly Stage[]): string[] {
-  const bases = stages.flatMap(({ root, base }) => (base || root.base instanceof NamedContext ? [] : written(root.base as Text)));
-  const froms = stages.flatMap(({ steps }) => steps.flatMap(({ froms: from }) => from.filter((item) => typeof item === 'string')));
+  const bases = stages.flatMap(({ root, base }) =>
+    base || root.base instanceof NamedContext ? [] : written(root.base as Text),
+  );
+  const froms = stages.flatMap(({ steps }) =>
+    steps.flatMap(({ froms: from }) => from.filter((item) => typeof item === 'string')),
+  );
   return [...new Set([...bases, ...froms])].filter((name) => name !== 'scratch').sort();
 }
 

@@ -20,7 +20,8 @@ export function plan(targets: Image | Targets, options: PlanOptions = {}): Plan 
 /** Reads what a program exported. @throws invalid_argument for anything but images */
 export function targetsOf(value: unknown): Map<string, Image> {
   if (isImage(value)) return new Map([['', value]]);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notAnImage('the default export', value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw notAnImage('the default export', value);
   const targets = new Map<string, Image>();
   for (const [name, image] of Object.entries(value)) {
     if (!isImage(image)) throw notAnImage(`"${name}" of the default export`, image);

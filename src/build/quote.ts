@@ -5,10 +5,12 @@ import { Reference, partsOf, type Text } from './values.ts';
  * layers: a flag is unquoted once, a mount is CSV inside a flag, an expanded value is a shell word, an array is JSON around words.
  */
 
-/** Replaced by a line break wherever words are expanded: the language has no way to write one (lading only). */
+/** A line break wherever words are expanded: the language has no way to write one. lading's word lexer knows it, Docker's does not. */
 export const NEWLINE = '${LADING_NEWLINE}';
 
-const PLAIN = /^[\w./:@%+,=~*?-]+$/;
+/** What no layer gives a meaning to. */
+// oxlint-disable-next-line no-control-regex
+const PLAIN = /^[^\s\u0000-\u001f\u0085"'\\$<[]+$/;
 /** The parser reads lines of less than 64 KiB. */
 const MAX_LINE_BYTES = 60_000;
 
@@ -16,11 +18,15 @@ const MAX_LINE_BYTES = 60_000;
 export function word(text: Text): string {
   const parts = partsOf(text);
   if (parts.length === 1 && typeof parts[0] === 'string' && PLAIN.test(parts[0])) return parts[0];
-  if (parts.length > 0 && parts.every((part) => part instanceof Reference || PLAIN.test(part))) return joined(parts);
+  if (parts.length > 0 && parts.every(isPlain)) return joined(parts);
   const inner = parts.map((part) =>
     part instanceof Reference ? part.syntax : part.replace(/["\\$]/g, '\\$&').replaceAll('\n', NEWLINE),
   );
   return `"${inner.join('')}"`;
+}
+
+function isPlain(part: string | Reference): boolean {
+  return part instanceof Reference ? !/[\s"'\\]/.test(part.syntax) : PLAIN.test(part);
 }
 
 function joined(parts: readonly (string | Reference)[]): string {

@@ -32,9 +32,15 @@ export function renderDockerfile(image: Image, options: DockerfileOptions): stri
   const graph = graphOf(new Map([['', image]]));
   for (const step of graph.stages.flatMap(({ steps }) => steps))
     if (step.render(graph.names).includes(NEWLINE))
-      throw problem(step.place, `${step.kind}(): no Dockerfile can hold a line break in a value`, 'lading builds it; Docker cannot');
+      throw problem(
+        step.place,
+        `${step.kind}(): no Dockerfile can hold a line break in a value`,
+        'lading builds it; Docker cannot',
+      );
   const header = options.syntax === undefined ? [] : [`# syntax=${options.syntax}`];
-  const contexts = [...graph.contexts].map(([name, value]) => `# Build it with --build-context ${name}=${value ?? '…'}`);
+  const contexts = [...graph.contexts].map(
+    ([name, value]) => `# Build it with --build-context ${name}=${value ?? '…'}`,
+  );
   return [...header, ...contexts, render(graph, options).text].join('\n');
 }
 
@@ -57,7 +63,9 @@ export function render(graph: Graph, options: DockerfileOptions): Rendered {
 
 function fromLine({ root, base, name }: Stage, graph: Graph): string {
   const platform = root.platform === undefined ? [] : [`--platform=${fromWord(root.platform, root.place)}`];
-  const reference = base?.name ?? (root.base instanceof NamedContext ? graph.names(root.base) : fromWord(root.base as Text, root.place));
+  const reference =
+    base?.name ??
+    (root.base instanceof NamedContext ? graph.names(root.base) : fromWord(root.base as Text, root.place));
   return ['FROM', ...(base ? [] : platform), reference, ...(name === undefined ? [] : ['AS', name])].join(' ');
 }
 
@@ -93,7 +101,10 @@ class Writer {
   done(): Rendered {
     const text = `${this.#text.join('\n')}\n`;
     if (text.length > 4 << 20)
-      throw new LadingError('invalid_argument', `the program describes a Dockerfile of ${text.length} characters, more than 4 MiB`);
+      throw new LadingError(
+        'invalid_argument',
+        `the program describes a Dockerfile of ${text.length} characters, more than 4 MiB`,
+      );
     return { text, lines: this.#lines };
   }
 

@@ -7,7 +7,10 @@ type Work = (onEvent: (event: BuildEvent) => void, signal: AbortSignal) => Promi
 const MAX_WAITING = 100_000;
 
 /** Runs `work` at once and hands out its events and its result. */
-export function runBuild(work: Work, options: { onEvent?: (event: BuildEvent) => void; signal?: AbortSignal } = {}): RunningBuild {
+export function runBuild(
+  work: Work,
+  options: { onEvent?: (event: BuildEvent) => void; signal?: AbortSignal } = {},
+): RunningBuild {
   const abort = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, abort.signal]) : abort.signal;
   const events = new EventQueue();
@@ -25,7 +28,8 @@ export function runBuild(work: Work, options: { onEvent?: (event: BuildEvent) =>
   result.catch(() => undefined);
   return {
     result,
-    // oxlint-disable-next-line unicorn/no-thenable: awaiting the build itself is what it is for
+    // Awaiting the build itself is what it is for.
+    // oxlint-disable-next-line unicorn/no-thenable, promise/no-callback-in-promise
     then: (done, failed) => result.then(done, failed),
     cancel: () => abort.abort(),
     async *[Symbol.asyncIterator]() {

@@ -80,10 +80,16 @@ export function context(nameOrFolder: string | URL, source?: string | URL | GitS
 function contextValue(source: string | URL | GitSource | HttpSource): string {
   if (source instanceof GitSource) {
     if (source.checksum === undefined) return source.address;
-    throw new LadingError('invalid_argument', 'context(): a Git context has no checksum: name the commit in its address');
+    throw new LadingError(
+      'invalid_argument',
+      'context(): a Git context has no checksum: name the commit in its address',
+    );
   }
   if (source instanceof HttpSource) return String(source.url);
-  if (typeof source === 'string' && (/^(?:docker-image|oci-layout|target|https?):/.test(source) || isGitAddress(source)))
+  if (
+    typeof source === 'string' &&
+    (/^(?:docker-image|oci-layout|target|https?):/.test(source) || isGitAddress(source))
+  )
     return source;
   return folderOf(source);
 }

@@ -15,11 +15,14 @@ const PATTERN = new RegExp(`${MARK}(\\d+)${MARK_END}`, 'g');
 export class Reference {
   /** As a Dockerfile writes it: "${VERSION:-1}". */
   readonly syntax: string;
+  /** As a shell's command line writes it: there, quotes are quotes inside of braces, too. */
+  readonly shell: string;
   /** The argument that has to be declared before. */
   readonly declares: Arg | undefined;
 
-  constructor(syntax: string, declares?: Arg) {
+  constructor(syntax: string, declares?: Arg, shell = syntax) {
     this.syntax = syntax;
+    this.shell = shell;
     this.declares = declares ?? (this instanceof Arg ? this : undefined);
   }
 
@@ -46,17 +49,17 @@ class Variable<Name extends string = string> extends Reference {
 
   /** `${NAME:-text}`: `text` when it is unset or empty. */
   or(text: string): Reference {
-    return this.#form(`:-${word(text)}`);
+    return this.#word(':-', text);
   }
 
   /** `${NAME:+text}`: `text` when it is set and not empty, else nothing. */
-  then(text: string): Reference {
-    return this.#form(`:+${word(text)}`);
+  ifSet(text: string): Reference {
+    return this.#word(':+', text);
   }
 
   /** `${NAME:?message}`: the build fails with the message when it is unset or empty. */
   required(message = ''): Reference {
-    return this.#form(`:?${word(message)}`);
+    return this.#word(':?', message);
   }
 
   /** `${NAME#pattern}`, or the longest match: `${NAME##pattern}`. */
@@ -72,6 +75,16 @@ class Variable<Name extends string = string> extends Reference {
   /** `${NAME/pattern/text}`, or every match: `${NAME//pattern/text}`. */
   replace(pattern: string, text: string, options: { readonly all?: boolean } = {}): Reference {
     return this.#form(`${options.all === true ? '//' : '/'}${plain(pattern)}/${plain(text)}`);
+  }
+
+  #word(modifier: string, text: string): Reference {
+    checkText(text, 'a variable’s other value');
+    if (/[\r\n]/.test(text))
+      throw new LadingError('invalid_argument', 'a variable’s other value cannot hold a line break');
+    const quoted = /^[\w./:@+,=-]*$/.test(text) ? text : `"${text.replace(/["\\$`]/g, '\\$&')}"`;
+    const escaped = text.replace(/[\s"'\\$}<]/g, '\\$&');
+    const form = (inner: string): string => `\${${this.name}${modifier}${inner}}`;
+    return new Reference(form(escaped), this.declares, form(quoted));
   }
 
   #form(modifier: string): Reference {
@@ -147,10 +160,10 @@ export function argsIn(text: Text): Arg[] {
   return partsOf(text).flatMap((part) => (part instanceof Reference ? (part.declares ?? []) : []));
 }
 
-/** A text with its references as a Dockerfile writes them: for messages and for command lines, where a shell replaces them. */
+/** A text with its references for a command line, where a shell replaces them; for messages, too. */
 export function written(text: Text): string {
   return partsOf(text)
-    .map((part) => (part instanceof Reference ? part.syntax : part))
+    .map((part) => (part instanceof Reference ? part.shell : part))
     .join('');
 }
 
@@ -175,14 +188,6 @@ function checkName(name: string): string {
   throw new LadingError('invalid_argument', `invalid variable name ${JSON.stringify(name)}`, {
     hint: 'letters, digits and "_", not beginning with a digit',
   });
-}
-
-/** A literal word inside braces. */
-function word(text: string): string {
-  checkText(text, 'a variable’s other value');
-  if (/^[\w./:@+,=-]*$/.test(text)) return text;
-  if (/[\r\n]/.test(text)) throw new LadingError('invalid_argument', 'a variable’s other value cannot hold a line break');
-  return `"${text.replace(/["\\$]/g, '\\$&')}"`;
 }
 
 function plain(pattern: string): string {

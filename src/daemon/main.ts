@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { API_VERSION, serveApi } from '../api/index.ts';
 import { Log } from '../base/index.ts';
 import { openEngine } from '../engine/index.ts';
@@ -22,6 +22,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const log = new Log(options.debug ? 'debug' : 'info');
   mkdirSync(options.execRoot, { recursive: true, mode: 0o711 });
   const stopped = stopSignal();
+  const hostsFile = join(options.dataRoot, 'ladingd.hosts');
   const engine = await openEngine({ ...options, log });
   try {
     const servers = [];
@@ -36,11 +37,14 @@ export async function main(argv: readonly string[]): Promise<number> {
       );
     mkdirSync(dirname(options.pidfile), { recursive: true });
     writeFileSync(options.pidfile, `${process.pid}\n`);
+    // A program that finds the store locked asks here instead (src/build).
+    writeFileSync(hostsFile, `${options.hosts.join('\n')}\n`);
     log.info('serving', { hosts: options.hosts.join(' '), dataRoot: options.dataRoot });
     await stopped;
     log.info('stopping; containers keep running');
     for (const server of servers) await server.close();
   } finally {
+    await rm(hostsFile, { force: true });
     await engine.close();
     await rm(options.pidfile, { force: true });
   }

@@ -1,2 +1,2 @@
 export type * from './types.ts';
-export { openEngine, type EngineOptions } from './open-engine.ts';
+export { openEngine, StoreInUse, type EngineOptions } from './open-engine.ts';

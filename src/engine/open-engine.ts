@@ -87,9 +87,16 @@ function lockStore(dataRoot: string): () => void {
   const fd = openSync(join(dataRoot, 'lock'), 'a+', 0o600);
   if (flock(fd, LOCK.EX | LOCK.NB)) return () => closeFd(fd);
   closeFd(fd);
-  throw new LadingError('unavailable', `open the store "${dataRoot}": another lading daemon is using it`, {
-    hint: 'stop that daemon, or give this one its own --data-root and --exec-root',
-  });
+  throw new StoreInUse(dataRoot);
+}
+
+/** Another process has the store's lock. */
+export class StoreInUse extends LadingError {
+  constructor(dataRoot: string) {
+    super('unavailable', `open the store "${dataRoot}": another lading daemon is using it`, {
+      hint: 'stop that daemon, or give this one its own --data-root and --exec-root',
+    });
+  }
 }
 
 async function engineId(dataRoot: string): Promise<string> {

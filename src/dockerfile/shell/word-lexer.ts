@@ -17,6 +17,8 @@ export interface LexerOptions {
   readonly keepUnset?: boolean;
 }
 
+/** A line break, for which the language has no writing of its own: lading's addition, used by builds in TypeScript. */
+const NEWLINE_VARIABLE = 'LADING_NEWLINE';
 const MAX_DEPTH = 64;
 const DIGITS = /\p{Nd}+/uy;
 const NAME = /[\p{L}\p{Nd}_]+/uy;
@@ -234,6 +236,7 @@ export class WordLexer {
 
   #lookup(name: string): string | undefined {
     const value = this.#env.get(name);
+    if (value === undefined && name === NEWLINE_VARIABLE && !this.#options.keepUnset) return '\n';
     (value === undefined ? this.unset : this.used).add(name);
     return value;
   }

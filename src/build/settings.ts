@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DockerCredentials } from '../distribution/index.ts';
+import type { BuildSettings } from '../engine/index.ts';
+import { LadingError, messageOf } from '../errors/index.ts';
+import { formatReference, parseReference, withDefaultTag } from '../oci/index.ts';
+import type { BuildOptions, SecretSource, Typed } from './build-options.ts';
+import type { Targets } from './graph.ts';
+import { targetOf } from './plan.ts';
+import { renderTargets } from './render.ts';
+
+/** A program ready to be built. */
+export interface Prepared {
+  readonly settings: Omit<BuildSettings, 'platforms' | 'credentials'>;
+  /** The context's folder. */
+  readonly folder: string;
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Name of the generated file in messages. */
+export const GENERATED = 'build.ts.Dockerfile';
+
+/** What is asked of the builder. Secrets are read here. @throws invalid_argument, not_found */
+export async function prepare(targets: Targets, options: BuildOptions): Promise<Prepared> {
+  const { graph, rendered } = renderTargets(targets, { places: true });
+  const contexts = { ...given(graph.contexts), ...folders(options.contexts ?? {}) };
+  for (const [name] of graph.contexts)
+    if (contexts[name] === undefined)
+      throw new LadingError('invalid_argument', `build: the context "${name}" is not given`, {
+        hint: `contexts: { ${name}: '…' }`,
+      });
+  const target = targetOf(graph, options.target);
+  const { buildArgs = {}, labels = {}, tags = [], network, ssh, allow, squash, explain, annotations } = options;
+  return {
+    folder: resolve(options.context ?? '.'),
+    secrets: new Map(
+      await Promise.all(
+        Object.entries(options.secrets ?? {}).map(async ([id, from]) => [id, await secretOf(id, from)] as const),
+      ),
+    ),
+    settings: {
+      dockerfile: GENERATED,
+      dockerfileText: rendered.text,
+      tags: tags.map((tag) => formatReference(withDefaultTag(parseReference(tag)))),
+      buildArgs,
+      labels,
+      noCache: options.noCache ?? false,
+      pull: options.pull ?? false,
+      contexts,
+      cacheFrom: (options.cacheFrom ?? []).map(typed),
+      cacheTo: (options.cacheTo ?? []).map(typed),
+      outputs: (options.outputs ?? []).map(typed),
+      ...(target === graph.stages.at(-1) ? {} : { target: target.name ?? String(graph.stages.indexOf(target)) }),
+      ...(options.ignore === undefined ? {} : { ignoreText: `${options.ignore.join('\n')}\n` }),
+      ...(network === undefined ? {} : { networkMode: network }),
+      ...(ssh === undefined ? {} : { ssh }),
+      ...(allow === undefined ? {} : { allow }),
+      ...(squash === undefined ? {} : { squash }),
+      ...(explain === undefined ? {} : { explain }),
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+  };
+}
+
+function given(contexts: ReadonlyMap<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries([...contexts].flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
+/** Folders become absolute; addresses stay. */
+function folders(contexts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(contexts).map(([name, value]) => [
+      name,
+      /^[a-z-]+:\/\/|^target:|^git@/.test(value) ? value : resolve(value),
+    ]),
+  );
+}
+
+function typed({ type, attrs = {} }: Typed): { type: string; attrs: Readonly<Record<string, string>> } {
+  if (type === 'local' || type === 'tar')
+    throw new LadingError('not_implemented', `build: the output "${type}" is written by the command line only`, {
+      hint: 'lading build -f build.ts -o …; build() can store an image, push it, or export a cache',
+    });
+  return { type, attrs };
+}
+
+async function secretOf(id: string, source: SecretSource): Promise<Uint8Array> {
+  if (typeof source === 'string') return Buffer.from(source);
+  if (source instanceof Uint8Array) return source;
+  if ('env' in source) {
+    const value = process.env[source.env];
+    if (value !== undefined) return Buffer.from(value);
+    throw new LadingError('not_found', `build: secret "${id}": the variable ${source.env} is not set`);
+  }
+  return readFile(source.file).catch((error: unknown) => {
+    throw new LadingError('not_found', `build: secret "${id}": ${messageOf(error)}`, { cause: error });
+  });
+}
+
+/** What Docker's config.json names, for pulls from anywhere. */
+export async function userCredentials(): Promise<BuildSettings['credentials']> {
+  const path = join(process.env['DOCKER_CONFIG'] || join(homedir(), '.docker'), 'config.json');
+  if (!existsSync(path)) return {};
+  const source = new DockerCredentials({ path });
+  const found: Record<string, NonNullable<Awaited<ReturnType<DockerCredentials['get']>>>> = {};
+  for (const server of Object.keys(await source.list().catch(() => ({})))) {
+    const credentials = await source.get(server);
+    if (credentials !== undefined) found[server] = credentials;
+  }
+  return found;
+}

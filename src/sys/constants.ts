@@ -26,7 +26,13 @@ export const S_IF = {
   SOCK: 0o140000,
   MT: 0o170000,
 } as const;
-export const AT = { FDCWD: -100, SYMLINK_NOFOLLOW: 0x100, REMOVEDIR: 0x200, EMPTY_PATH: 0x1000 } as const;
+export const AT = {
+  FDCWD: -100,
+  SYMLINK_NOFOLLOW: 0x100,
+  REMOVEDIR: 0x200,
+  NO_AUTOMOUNT: 0x800,
+  EMPTY_PATH: 0x1000,
+} as const;
 export const O = {
   RDONLY: 0,
   WRONLY: 1,

@@ -29,7 +29,8 @@ import {
   utimesAt,
 } from '../../sys/index.ts';
 import { Turns } from '../tree/file-digests.ts';
-import type { FileStat, FileTree } from '../tree/file-tree.ts';
+import type { FileStat } from '../tree/file-stat.ts';
+import type { FileTree } from '../tree/file-tree.ts';
 import { fsPath, joinPath, nativePath } from '../tree/names.ts';
 import type { ModeChange } from './mode.ts';
 import type { Owner, Rootfs } from './rootfs.ts';

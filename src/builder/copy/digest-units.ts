@@ -1,7 +1,8 @@
 import { createHash, hash } from 'node:crypto';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { digestFile, type FileDigests } from '../tree/file-digests.ts';
-import type { FileStat, FileTree } from '../tree/file-tree.ts';
+import type { FileStat } from '../tree/file-stat.ts';
+import type { FileTree } from '../tree/file-tree.ts';
 import { copiedXattrs } from './copy-units.ts';
 import { walkUnit, type CopyUnit } from './select.ts';
 

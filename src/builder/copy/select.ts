@@ -2,7 +2,8 @@ import { posix } from 'node:path';
 import { IgnoreMatcher, matchGlob } from '../../dockerfile/index.ts';
 import { LadingError } from '../../errors/index.ts';
 import { Turns } from '../tree/file-digests.ts';
-import type { FileStat, FileTree } from '../tree/file-tree.ts';
+import type { FileStat } from '../tree/file-stat.ts';
+import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/names.ts';
 import { missingSource } from './missing-source.ts';
 

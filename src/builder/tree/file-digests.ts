@@ -4,7 +4,8 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { writeFileAtomic } from '../../base/index.ts';
-import type { FileStat, FileTree } from './file-tree.ts';
+import type { FileStat } from './file-stat.ts';
+import type { FileTree } from './file-tree.ts';
 
 type Known = readonly [identity: string, digest: string];
 
@@ -35,9 +36,8 @@ export class FileDigests {
 
   /** Hex sha256 of a file's bytes; at once when it is remembered. */
   digestOf(tree: FileTree, path: string, stat: FileStat, signal?: AbortSignal): string | Promise<string> {
-    const identity = identityOf(stat);
     const known = this.#known.get(path);
-    return known && known[0] === identity ? known[1] : this.#read(tree, path, stat, identity, signal);
+    return known && known[0] === stat.identity ? known[1] : this.#read(tree, path, stat, signal);
   }
 
   /** Writes what was learned. */
@@ -48,17 +48,11 @@ export class FileDigests {
     await writeFileAtomic(this.#path, JSON.stringify([...this.#known]), { durable: false });
   }
 
-  async #read(
-    tree: FileTree,
-    path: string,
-    stat: FileStat,
-    identity: string,
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
+  async #read(tree: FileTree, path: string, stat: FileStat, signal: AbortSignal | undefined): Promise<string> {
     const startedMs = Date.now();
     const digest = await digestFile(tree, path, stat.size, signal);
     if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS && this.#known.size < MAX_REMEMBERED) {
-      this.#known.set(path, [identity, digest]);
+      this.#known.set(path, [stat.identity, digest]);
       this.#changed = true;
     }
     return digest;
@@ -71,11 +65,6 @@ export class FileDigests {
       this.#known = new Map();
     }
   }
-}
-
-/** Changes whenever the file's bytes may have. */
-function identityOf({ inode, size, mtimeNs, ctimeNs }: FileStat): string {
-  return `${inode} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 /** Reads a file once; small ones at once, larger ones in pieces between which others get their turn. */

@@ -1,25 +1,9 @@
-import { closeSync, lstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
-import { LadingError, errnoOf } from '../../errors/index.ts';
-import { O, RESOLVE, openat2 } from '../../sys/index.ts';
+import { LadingError } from '../../errors/index.ts';
+import { O, RESOLVE, openat2, statxAt } from '../../sys/index.ts';
+import { statOf, type FileStat } from './file-stat.ts';
 import { fsPath, joinPath, namesIn, nativePath } from './names.ts';
-
-export type FileType = 'file' | 'directory' | 'symlink' | 'fifo' | 'char' | 'block' | 'socket';
-
-/** What is known of a path without reading it. Links are not followed. */
-export interface FileStat {
-  readonly type: FileType;
-  /** Permission bits with set-id and sticky. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly inode: bigint;
-  readonly links: number;
-  readonly rdev: bigint;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-}
 
 const MAX_HOPS = 40;
 
@@ -140,13 +124,8 @@ export class FileTree implements Disposable {
   }
 
   #rawStat(path: string): FileStat | undefined {
-    try {
-      const stats = lstatSync(fsPath(this.#pathOf(path)), { bigint: true, throwIfNoEntry: false });
-      return stats && toFileStat(stats);
-    } catch (error) {
-      if (['ENOTDIR', 'ENAMETOOLONG', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
-      throw error;
-    }
+    const words = statxAt(this.#fd, nativePath(path === '' ? '.' : path));
+    return words && statOf(words);
   }
 
   #visibleStat(path: string): FileStat | undefined {
@@ -156,33 +135,4 @@ export class FileTree implements Disposable {
     if (stat.type !== 'directory' || !this.#ignore.mayContainIncluded(path)) return undefined;
     return this.names(path).length > 0 ? stat : undefined;
   }
-}
-
-function toFileStat(stats: BigIntStats): FileStat {
-  return {
-    type: typeOf(stats),
-    mode: Number(stats.mode) & 0o7777,
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
-    size: Number(stats.size),
-    inode: stats.ino,
-    links: Number(stats.nlink),
-    rdev: stats.rdev,
-    mtimeNs: stats.mtimeNs,
-    ctimeNs: stats.ctimeNs,
-  };
-}
-
-const TYPES: Readonly<Record<number, FileType>> = {
-  0o10: 'file',
-  0o04: 'directory',
-  0o12: 'symlink',
-  0o01: 'fifo',
-  0o02: 'char',
-  0o06: 'block',
-  0o14: 'socket',
-};
-
-function typeOf(stats: BigIntStats): FileType {
-  return TYPES[(Number(stats.mode) >> 12) & 0o17] ?? 'socket';
 }

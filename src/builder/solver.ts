@@ -27,6 +27,8 @@ export interface LayerOperation {
   readonly isDated?: boolean;
   /** `--link`: made on nothing, so that it is the same on whatever lies below; see link-layer.ts. */
   readonly link?: LinkedOperation;
+  /** After `make`: what it read was not any more what the key says. Then the result serves this build and is not remembered. */
+  readonly isUnsettled?: () => boolean;
   /** Changes the mounted or mountable snapshot. It must be unmounted when this returns. */
   make(snapshot: WritableSnapshot): Promise<void>;
 }
@@ -190,7 +192,7 @@ export class Solver {
       const { version: _version, epoch: _epoch, ...inputs } = keys.inputs;
       const { epoch } = options;
       const known = isSameAlways || epoch === undefined ? inputs : { ...inputs, epoch };
-      cache.put(record, { inputs: options.kept?.(known) ?? known });
+      if (!operation.isUnsettled?.()) cache.put(record, { inputs: options.kept?.(known) ?? known });
       return record;
     } finally {
       if (!done) await snapshotter.remove(snapshot);

@@ -213,12 +213,12 @@ export function openat(dirFd: number, path: NativePath, flags: number, mode = 0)
 }
 
 /**
- * lstat below a descriptor, as the 64 words of the kernel's `struct statx`; undefined when nothing is there. The array is one for all calls: read it before the
+ * lstat below a descriptor (of itself for ''), as the 64 words of the kernel's `struct statx`; undefined when nothing is there. The array is one for all calls: read it before the
  * next. Half the time of a path through /proc/self/fd.
  */
 export function statxAt(dirFd: number, path: NativePath): Uint32Array | undefined {
-  if (native.statx(dirFd, path, AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT, STATX_BASIC, statxResult) >= 0)
-    return statxResult;
+  const flags = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | (path === '' ? AT.EMPTY_PATH : 0);
+  if (native.statx(dirFd, path, flags, STATX_BASIC, statxResult) >= 0) return statxResult;
   const code = names.get(koffi.errno());
   if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ENAMETOOLONG') check(-1, 'statx', path);
   return undefined;

@@ -10,6 +10,7 @@ import { GitRepositories } from '../../src/builder/git/repositories.ts';
 import type { Image } from '../../src/image/index.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
 import { GitServer } from '../support/git-server.ts';
+import { inImage as mounted } from '../support/image-files.ts';
 
 const isRoot = process.getuid?.() === 0;
 const skip = isRoot ? false : 'needs root';
@@ -29,21 +30,8 @@ after(async () => {
   await harness.close();
 });
 
-/** Runs `look` with an image's files mounted. */
-async function inImage<T>(image: Image, look: (root: string) => T): Promise<T> {
-  const top = image.layers.at(-1)!;
-  const mount = await harness.snapshotter.view('look', top.chainId);
-  const { overlayMounter } = await import('../../src/snapshot/index.ts');
-  const { mkdtempSync, rmdirSync } = await import('node:fs');
-  const root = mkdtempSync('/tmp/lading-look-');
-  overlayMounter.mount(mount, root);
-  try {
-    return look(root);
-  } finally {
-    overlayMounter.unmount(root);
-    rmdirSync(root);
-    await harness.snapshotter.remove('look');
-  }
+function inImage<T>(image: Image, look: (root: string) => T): Promise<T> {
+  return mounted(harness, image, look);
 }
 
 function filesOf(image: Image): Promise<string[]> {

@@ -6,6 +6,7 @@ import {
   lstatSync,
   openSync,
   readSync,
+  writeFileSync,
   writeSync,
   type Stats,
 } from 'node:fs';
@@ -24,12 +25,13 @@ import {
   mkdirAt,
   mknodAt,
   setXattr,
+  statxAt,
   symlinkAt,
   unlinkAt,
   utimesAt,
 } from '../../sys/index.ts';
 import { Turns } from '../tree/file-digests.ts';
-import type { FileStat } from '../tree/file-stat.ts';
+import { statOf, type FileStat } from '../tree/file-stat.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { fsPath, joinPath, nativePath } from '../tree/names.ts';
 import type { ModeChange } from './mode.ts';
@@ -43,8 +45,10 @@ export interface CopyOptions {
   readonly parentOwner: Owner;
   readonly mode?: ModeChange | undefined;
   readonly exclude?: IgnoreMatcher | undefined;
-  /** Devices, pipes and attributes too: for sources that are root file systems. */
+  /** Attributes too, sockets not: for sources that are root file systems. From contexts a socket comes as an empty file, as in Docker. */
   readonly special: boolean;
+  /** Called for a file that is not any more what its digest was made of. */
+  readonly onChange?: (path: string) => void;
   /** Modification time of all that is copied, seconds; default: the source's. */
   readonly time?: number | undefined;
   readonly signal?: AbortSignal;
@@ -156,16 +160,16 @@ class Copier {
 
   async #copyEntry({ path, stat }: WalkEntry, fd: number, target: string): Promise<void> {
     const name = posix.basename(target);
-    if (!this.#options.special && stat.type !== 'file' && stat.type !== 'symlink') return;
-    if (stat.type === 'socket') return;
+    if (stat.type === 'socket' && this.#options.special) return;
     // Mostly nothing is there: a small file finds out by being made.
     const small = isSmall(stat);
     if (!small) makeRoom(fd, name, target);
     if (stat.type === 'file') {
       if (this.#linkEarlier(fd, name, stat, target)) return;
       const place = { path: `/proc/self/fd/${fd}/${name}`, makeRoom: () => makeRoom(fd, name, target) };
-      await (small ? this.#copySmall(path, place, this.#modeOf(stat)) : this.#copyBytes(path, stat, place.path));
-    } else if (stat.type === 'symlink') symlinkAt(nativePath(this.#tree.readLink(path)), fd, nativePath(name));
+      await (small ? this.#copySmall(path, stat, place, this.#modeOf(stat)) : this.#copyBytes(path, stat, place.path));
+    } else if (stat.type === 'socket') writeFileSync(fsPath(`/proc/self/fd/${fd}/${name}`), '', { flag: 'wx' });
+    else if (stat.type === 'symlink') symlinkAt(nativePath(this.#tree.readLink(path)), fd, nativePath(name));
     else mknodAt(fd, nativePath(name), NODES[stat.type as keyof typeof NODES] | 0o600, stat.rdev);
     this.#finish(fd, name, path, stat);
   }
@@ -182,7 +186,7 @@ class Copier {
   }
 
   /** Reading and writing costs a small file half of what the kernel's own ways of copying do. */
-  #copySmall(source: string, target: NewFile, mode: number): void {
+  #copySmall(source: string, stat: FileStat, target: NewFile, mode: number): void {
     const from = this.#tree.open(source);
     try {
       const to = openNew(target, mode);
@@ -195,6 +199,7 @@ class Copier {
       } finally {
         closeSync(to);
       }
+      this.#checkSame(from, source, stat);
     } finally {
       closeSync(from);
     }
@@ -206,9 +211,16 @@ class Copier {
       const from = `/proc/self/fd/${fd}`;
       if (stat.size <= INLINE_BYTES) copyFileSync(from, fsPath(target), COPY_FLAGS);
       else await copyFile(from, fsPath(target), COPY_FLAGS);
+      this.#checkSame(fd, source, stat);
     } finally {
       closeSync(fd);
     }
+  }
+
+  #checkSame(fd: number, source: string, stat: FileStat): void {
+    const { onChange } = this.#options;
+    const now = onChange && statxAt(fd, '');
+    if (now && statOf(now).identity !== stat.identity) onChange(source);
   }
 
   #modeOf({ mode, type }: FileStat): number {

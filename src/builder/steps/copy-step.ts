@@ -59,6 +59,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
   const { chmod } = instruction;
   const chown = instruction.link ? await numericOwner(context, instruction.chown) : instruction.chown;
   const unpack = instruction.kind === 'add' ? (instruction.unpack ?? null) : false;
+  let isUnsettled = false;
   const operation = (below: ChainID | undefined): LayerOperation => ({
     kind: instruction.kind,
     text: withoutUserinfo(instruction.original),
@@ -88,6 +89,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
       ...(instruction.link ? { link: true } : {}),
     },
     isDated: source.kind !== 'layers' || loose.length + repositories.length > 0,
+    isUnsettled: () => isUnsettled,
     make: async ({ mount }) => {
       const mounted = await session.o.scratch.mounted(mount);
       try {
@@ -99,6 +101,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
           mode,
           exclude: instruction.exclude.length > 0 ? IgnoreMatcher.of(instruction.exclude) : undefined,
           special: source.kind === 'layers',
+          ...(source.kind === 'layers' ? {} : { onChange: () => (isUnsettled = true) }),
           time: source.kind === 'layers' ? undefined : session.o.epoch,
           signal: session.o.signal,
         };

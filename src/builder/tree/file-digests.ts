@@ -11,7 +11,7 @@ type Known = readonly [identity: string, digest: string];
 
 const AT_ONCE = 256 * 1024;
 const PIECE = 1 << 20;
-const MAX_REMEMBERED = 200_000;
+const MAX_REMEMBERED = 400_000;
 /** A file changed less than this before it was read may change again without a new time. */
 const SETTLED_MS = 50;
 
@@ -51,7 +51,9 @@ export class FileDigests {
   async #read(tree: FileTree, path: string, stat: FileStat, signal: AbortSignal | undefined): Promise<string> {
     const startedMs = Date.now();
     const digest = await digestFile(tree, path, stat.size, signal);
-    if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS && this.#known.size < MAX_REMEMBERED) {
+    if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS) {
+      // Names of files long gone are among them; those that are there come back.
+      if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
       this.#known.set(path, [stat.identity, digest]);
       this.#changed = true;
     }

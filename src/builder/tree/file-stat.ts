@@ -13,7 +13,7 @@ export interface FileStat {
   readonly rdev: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
-  /** Changes whenever the file's bytes may have: of inode, size, and both times. */
+  /** Changes whenever the file's bytes may have: of device, inode, size, and both times. */
   readonly identity: string;
 }
 
@@ -42,7 +42,7 @@ class Statx implements FileStat {
   readonly size: number;
   readonly links: number;
   readonly rdev: bigint;
-  /** "inode size mtime ctime", their 32-bit parts joined by dots. */
+  /** "inode size mtime ctime device", their 32-bit parts joined by dots. */
   readonly identity: string;
 
   constructor(w: Uint32Array) {
@@ -54,7 +54,7 @@ class Statx implements FileStat {
     this.gid = w[6]!;
     this.size = w[11]! * WORD + w[10]!;
     this.rdev = this.type === 'char' || this.type === 'block' ? deviceOf(BigInt(w[32]!), BigInt(w[33]!)) : 0n;
-    this.identity = `${w[9]}.${w[8]} ${this.size} ${w[29]}.${w[28]}.${w[30]} ${w[25]}.${w[24]}.${w[26]}`;
+    this.identity = `${w[9]}.${w[8]} ${this.size} ${w[29]}.${w[28]}.${w[30]} ${w[25]}.${w[24]}.${w[26]} ${w[34]}.${w[35]}`;
   }
 
   get inode(): bigint {

@@ -1,15 +1,17 @@
 import { closeSync, openSync, readlinkSync } from 'node:fs';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
-import { LadingError } from '../../errors/index.ts';
+import { LadingError, errnoOf } from '../../errors/index.ts';
 import { O, RESOLVE, openat2, statxAt } from '../../sys/index.ts';
 import { statOf, type FileStat } from './file-stat.ts';
 import { fsPath, joinPath, namesIn, nativePath } from './names.ts';
 
 const MAX_HOPS = 40;
+/** Beyond, a huge context costs system calls instead of memory. */
+const MAX_REMEMBERED = 150_000;
 
 /**
  * Files below a folder, as a build may see them: paths are relative ('' is the root), links never lead outside, what is ignored does not exist.
- * Nothing in the folder changes while it is used: what was looked up is remembered.
+ * What was looked up is remembered: whoever reads a file later can tell that it changed.
  */
 export class FileTree implements Disposable {
   readonly #fd: number;
@@ -45,7 +47,7 @@ export class FileTree implements Disposable {
     const known = this.#stats.get(path);
     if (known || this.#stats.has(path)) return known;
     const stat = this.#visibleStat(path);
-    this.#stats.set(path, stat);
+    if (this.#stats.size < MAX_REMEMBERED) this.#stats.set(path, stat);
     return stat;
   }
 
@@ -59,9 +61,9 @@ export class FileTree implements Disposable {
   names(folder: string): readonly string[] {
     const known = this.#names.get(folder);
     if (known) return known;
-    const all = namesIn(this.#pathOf(folder));
+    const all = this.#namesIn(folder);
     const names = this.#ignore ? all.filter((name) => this.stat(joinPath(folder, name)) !== undefined) : all;
-    this.#names.set(folder, names);
+    if (this.#names.size < MAX_REMEMBERED) this.#names.set(folder, names);
     return names;
   }
 
@@ -102,7 +104,11 @@ export class FileTree implements Disposable {
   /** Opens a resolved path for reading; the caller closes it. No link is followed. */
   open(path: string): number {
     const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.CLOEXEC;
-    return openat2(this.#fd, nativePath(path === '' ? '.' : path), flags, 0, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
+    try {
+      return openat2(this.#fd, nativePath(path === '' ? '.' : path), flags, 0, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
+    } catch (error) {
+      throw changed(path, error);
+    }
   }
 
   /** Host path of a resolved path, good while the tree is open. */
@@ -123,6 +129,14 @@ export class FileTree implements Disposable {
     return path === '' ? `${this.#base}/.` : `${this.#base}/${path}`;
   }
 
+  #namesIn(folder: string): string[] {
+    try {
+      return namesIn(this.#pathOf(folder));
+    } catch (error) {
+      throw changed(folder, error);
+    }
+  }
+
   #rawStat(path: string): FileStat | undefined {
     const words = statxAt(this.#fd, nativePath(path === '' ? '.' : path));
     return words && statOf(words);
@@ -135,4 +149,14 @@ export class FileTree implements Disposable {
     if (stat.type !== 'directory' || !this.#ignore.mayContainIncluded(path)) return undefined;
     return this.names(path).length > 0 ? stat : undefined;
   }
+}
+
+/** What was there when it was looked at is not any more, or is something else. */
+function changed(path: string, error: unknown): unknown {
+  const errno = errnoOf(error);
+  if (!['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENXIO', 'EISDIR', 'ESTALE'].includes(errno ?? '')) return error;
+  return new LadingError('conflict', `"/${path}" changed while the build read it: ${errno}`, {
+    cause: error,
+    hint: 'leave what changes out with .dockerignore, or build when nothing writes to it',
+  });
 }

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createReadStream, readFileSync, renameSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TarWriter, type TarHeader } from '../../src/archive/index.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
 import { entriesOf, readInImage } from '../support/image-files.ts';
+import { serving } from '../support/loopback.ts';
 
 const isRoot = process.getuid?.() === 0;
 const skip = isRoot ? false : 'needs root';
@@ -132,18 +131,6 @@ test('a file rewritten with its old size and time is noticed', { skip }, async (
   renameSync(join(path, 'next'), join(path, 'file'));
   assert.equal(await readInImage(harness, (await harness.build(request)).image, 'file'), 'third');
 });
-
-/** Runs `work` with a server on loopback. */
-async function serving<T>(listener: RequestListener, work: (url: string) => Promise<T>): Promise<T> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  try {
-    return await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}
 
 test('a context that changes while it is read never leaves a wrong result in the cache', { skip }, async () => {
   const path = harness.context({ file: 'old', 'sub/inner': 'x' });

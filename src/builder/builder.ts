@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Limiter } from '../base/index.ts';
 import { DockerfileError, parseDockerfile, type Dockerfile } from '../dockerfile/index.ts';
 import { LadingError, toLadingError } from '../errors/index.ts';
+import { Referrers } from '../image/index.ts';
 import {
   formatPlatform,
   hostPlatform,
@@ -13,6 +14,7 @@ import {
   type Reference,
 } from '../oci/index.ts';
 import { answerCall } from './answer-call.ts';
+import { checkAttestations } from './attest/attestor.ts';
 import { withSnippet } from './build-error.ts';
 import { BuildCache } from './cache/build-cache.ts';
 import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
@@ -20,6 +22,7 @@ import { BuildChecks } from './checks.ts';
 import { openContext, type BuildContext } from './context/build-context.ts';
 import { NamedContexts } from './context/named-contexts.ts';
 import { Downloads } from './copy/downloads.ts';
+import { gitMaterial } from './copy/git-sources.ts';
 import { BuildExplainer, warnOfFilter } from './explain/build-explainer.ts';
 import { BuildMemory } from './explain/build-memory.ts';
 import { BuildRuns, type BuildRun } from './explain/build-runs.ts';
@@ -56,6 +59,7 @@ const MIN_STEPS_AT_ONCE = 4;
 export class Builder {
   readonly #d: BuilderDependencies;
   readonly #cache: BuildCache;
+  readonly #referrers: Referrers;
   readonly #solver: Solver;
   readonly #scratch: Scratch;
   readonly #cacheMounts: CacheMounts;
@@ -72,6 +76,7 @@ export class Builder {
     const { metadata, scratchDir, mounter, snapshotter } = dependencies;
     this.#d = dependencies;
     this.#cache = new BuildCache(metadata);
+    this.#referrers = new Referrers(metadata);
     const limiter = new Limiter(Math.max(MIN_STEPS_AT_ONCE, 2 * availableParallelism()));
     this.#solver = new Solver({ ...dependencies, cache: this.#cache, limiter });
     this.#scratch = new Scratch(scratchDir, mounter, snapshotter);
@@ -91,6 +96,7 @@ export class Builder {
     const whole = signal ?? new AbortController().signal;
     try {
       checkEntitlementNames(request);
+      checkAttestations(request);
       const names = request.tags.map((tag) => withDefaultTag(parseReference(tag)));
       checkOutputs(request, names);
       await this.#scratch.ready();
@@ -100,7 +106,8 @@ export class Builder {
         repositories: this.#repositories,
         signal: whole,
       });
-      return await this.#build(request, { names, lease, context, onEvent, signal: whole });
+      const startedAt = new Date().toISOString();
+      return await this.#build(request, { names, lease, context, startedAt, onEvent, signal: whole });
     } catch (error) {
       if (signal?.aborted) throw new LadingError('cancelled', 'build: cancelled', { cause: error });
       if (error instanceof DockerfileError) throw withSnippet(error);
@@ -197,7 +204,15 @@ export class Builder {
     const unused = unusedArgs(built.map(({ args }) => args));
     if (unused.length > 0) progress.warn(`One or more build-args [${unused.join(' ')}] were not consumed`);
     const cache = this.#cache;
+    const { git, folder, dockerfile } = parts.context;
+    const source = {
+      startedAt: parts.startedAt,
+      dockerfile,
+      ...(git ? { git: gitMaterial(git) } : folder === undefined ? {} : { folder }),
+    };
     const result = await exportBuild(built, {
+      referrers: this.#referrers,
+      source,
       dependencies: this.#d,
       request,
       names,
@@ -265,6 +280,7 @@ export class Builder {
       materials: session.materials.list(),
       steps: [...session.usedKeys],
       selections: [...session.usedSelections.values()],
+      origins: session.origins,
       args,
     };
   }
@@ -327,6 +343,8 @@ interface Run {
   readonly names: readonly Reference[];
   readonly lease: BuildLease;
   readonly context: BuildContext;
+  /** RFC 3339. */
+  readonly startedAt: string;
   readonly onEvent: (event: BuildEvent) => void;
   readonly signal: AbortSignal;
 }

@@ -5,5 +5,7 @@ export { Builder, type BuildOptions } from './builder.ts';
 export { BuildStepError } from './build-error.ts';
 export { applyConfigInstruction, type ApplyOptions } from './config/apply-config.ts';
 export type { CacheInputs, CacheRecord } from './cache/cache-record.ts';
+export { pushAttestations } from './attest/push-attestations.ts';
+export { attestAnew, readStatements, type Statement } from './attest/statement.ts';
 export type { PruneOptions } from './cache/prune-cache.ts';
 export type * from './types.ts';

@@ -37,7 +37,7 @@ import type { TravellingSelection } from './remote-cache/cache-document.ts';
 import type { ImportedCache } from './remote-cache/imported-cache.ts';
 import { temporaryKey, type Scratch } from './scratch.ts';
 import type { Solver } from './solver.ts';
-import type { StageResult } from './stage-result.ts';
+import type { StageResult, StepOrigin } from './stage-result.ts';
 import type { FileDigests } from './tree/file-digests.ts';
 import { FileTree } from './tree/file-tree.ts';
 import type { BuildLease, BuildRequest, BuilderDependencies, StepExecutor } from './types.ts';
@@ -103,6 +103,8 @@ export class BuildSession implements AsyncDisposable {
   readonly #closers: (() => Promise<void>)[] = [];
   /** Images, repositories and files from elsewhere that this build used. */
   readonly materials = new Materials();
+  /** Instructions by the cache record they used. */
+  readonly origins = new Map<string, StepOrigin>();
   /** Files that steps read, by the digest of all: for explaining. */
   readonly filesRead = new Map<string, FilesRead>();
   /** Cache records this build used. */

@@ -186,6 +186,7 @@ export class Solver {
         ...(layer ? { layer } : {}),
         ...(times ? { times } : {}),
         createdAt: now,
+        durationMs: Date.now() - since,
         lastUsedAt: now,
         uses: 1,
       };

@@ -17,10 +17,11 @@ import { isNumbered, type StepDetails, type StepProgress } from './progress.ts';
 import type { BuildSession } from './session.ts';
 import type { LayerOperation, Miss, Solved } from './solver.ts';
 import { beginStage } from './stage-base.ts';
-import type { StageResult } from './stage-result.ts';
+import type { StageResult, StepOrigin } from './stage-result.ts';
 import { copyOperation } from './steps/copy-step.ts';
 import { runArguments, runOperation } from './steps/run-step.ts';
 import { workdirOperation } from './steps/workdir-step.ts';
+import { withoutUserinfo } from './without-userinfo.ts';
 
 /** Builds one stage from its base up. Its error names the line that failed. */
 export async function buildStage(stage: Stage, session: BuildSession, downloads: Downloads): Promise<StageResult> {
@@ -42,6 +43,8 @@ class StageBuilder {
   #state: StageResult;
   #cmdSet = false;
   #explainer: StageExplainer | undefined;
+  /** The instruction that is being done. */
+  #origin: StepOrigin | undefined;
 
   constructor(stage: Stage, session: BuildSession, downloads: Downloads, start: StageResult) {
     this.#stage = stage;
@@ -75,6 +78,9 @@ class StageBuilder {
   async #step(instruction: Instruction, file: SourceFile): Promise<void> {
     this.#session.o.signal.throwIfAborted();
     let step: StepProgress | undefined;
+    const { location } = file === this.#session.o.dockerfile ? instruction : this.#stage.from;
+    const stage = this.#stage.name ?? String(this.#stage.index);
+    this.#origin = { stage, line: location.startLine, text: withoutUserinfo(instruction.original) };
     try {
       await this.#stagesFor(instruction);
       if (isNumbered(instruction)) step = this.#session.o.progress.begin(this.#stage, instruction);
@@ -143,6 +149,7 @@ class StageBuilder {
   async #layer(operation: LayerOperation, createdBy: string, progress: StepProgress | undefined): Promise<StepOutcome> {
     const solved = await this.#solve(operation, progress);
     this.#session.usedKeys.add(solved.key);
+    if (this.#origin) this.#session.origins.set(solved.key, this.#origin);
     if (solved.layer) {
       const entry = { created: solved.createdAt, created_by: createdBy, comment: HISTORY_COMMENT };
       this.#state = { ...this.#state, layers: [...this.#state.layers, solved.layer] };
@@ -217,6 +224,7 @@ class StageBuilder {
   }
 
   #remember(entry: HistoryEntry): void {
-    this.#state = { ...this.#state, history: [...this.#state.history, { entry, inherited: false }] };
+    const origin = this.#origin ? { origin: this.#origin } : {};
+    this.#state = { ...this.#state, history: [...this.#state.history, { entry, inherited: false, ...origin }] };
   }
 }

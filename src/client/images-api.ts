@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pathOf, type Caller } from './caller.ts';
 import type { Query } from './query.ts';
 import type {
+  Attestation,
   BuildEvent,
   BuildSettings,
   Credentials,
@@ -48,6 +49,11 @@ export class ImagesApi {
 
   history(ref: string): Promise<HistoryItem[]> {
     return this.#caller.json('GET', `/images/${pathOf(ref)}/history`);
+  }
+
+  /** What is attached to an image. */
+  attestations(ref: string, query: { type?: string; statement?: boolean } = {}): Promise<Attestation[]> {
+    return this.#caller.json('GET', `/images/${pathOf(ref)}/attestations`, { query });
   }
 
   /** `fromImage` with `tag` (a tag or a digest). Errors come as messages. */

@@ -78,6 +78,13 @@ export interface ImageSummary {
   readonly Containers: number;
 }
 
+/** An in-toto statement about an image, and the artifact it is stored in. */
+export interface Attestation {
+  readonly Descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
+  readonly PredicateType: string;
+  readonly Statement?: { readonly predicate: unknown };
+}
+
 export interface HistoryItem {
   readonly Id: string;
   readonly Created: number;

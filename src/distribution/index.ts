@@ -16,5 +16,6 @@ export {
 export { DockerCredentials, type DockerCredentialsOptions } from './credentials/docker-credentials.ts';
 export { pullImage, type PullImageOptions, type PulledImage } from './pull.ts';
 export { pushImage, type BlobSource, type PushImageOptions, type PushedImage } from './push.ts';
+export { pushReferrers, type ReferrerToPush } from './referrers.ts';
 export { choosePlatform } from './choose-platform.ts';
 export type { BlobProgress, OnBlobProgress } from './progress.ts';

@@ -16,6 +16,7 @@ import { login, pingRegistry, type LoginResult } from './login.ts';
 import { deleteManifest, headManifest, putManifest, resolveManifest, type ResolvedManifest } from './manifests.ts';
 import type { RegistryOptions } from './options.ts';
 import type { CallOptions } from './session.ts';
+import { listReferrers } from './referrers.ts';
 import { listTags } from './tags.ts';
 
 const DOWNLOADS = 3;
@@ -106,6 +107,11 @@ export class RegistryClient implements Disposable {
     call: CallOptions = {},
   ): Promise<Digest> {
     return putManifest(this.#connection, reference, { bytes, mediaType }, call);
+  }
+
+  /** What refers to a manifest; undefined when the registry has no referrers API. */
+  async referrers(repository: Reference, subject: Digest, call: CallOptions = {}): Promise<Descriptor[] | undefined> {
+    return listReferrers(this.#connection, repository, subject, call);
   }
 
   async listTags(repository: Reference, call: CallOptions = {}): Promise<string[]> {

@@ -3,7 +3,7 @@ import type { Log } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import { LadingError, messageOf, isLadingError } from '../errors/index.ts';
 import { collectGarbage } from '../gc/index.ts';
-import type { Image, ImageRecord, ImageStore, LayerBlobs, Unpacker } from '../image/index.ts';
+import type { Image, ImageRecord, ImageStore, LayerBlobs, Referrers, Unpacker } from '../image/index.ts';
 import type { Digest } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import { initLayerOf } from './containers/init-layer.ts';
@@ -15,6 +15,7 @@ export interface CollectorDependencies {
   readonly snapshotter: Snapshotter;
   readonly images: ImageStore;
   readonly layerBlobs: LayerBlobs;
+  readonly referrers: Referrers;
   readonly unpacker: Unpacker;
   readonly table: ContainerTable;
   readonly builder: Builder;
@@ -69,7 +70,7 @@ export class Collector {
   }
 
   async #roots(): Promise<{ digests: Set<Digest>; snapshots: Set<string> }> {
-    const { images, layerBlobs, table, builder } = this.#d;
+    const { images, layerBlobs, referrers, table, builder } = this.#d;
     const digests = new Set<Digest>();
     const snapshots = new Set<string>();
     for (const { record } of images.references()) digests.add(record.target.digest);
@@ -87,6 +88,8 @@ export class Collector {
         for (const blob of layerBlobs.remembered(layer.diffId)) digests.add(blob.digest);
       }
     }
+    // What refers to a manifest lives as long as an image or a name leads to it.
+    for (const digest of referrers.keep(digests)) digests.add(digest);
     for (const { parent } of table.all()) {
       snapshots.add(initLayerOf(parent));
       // The init layer may be missing; it does not stand for what is below it then.

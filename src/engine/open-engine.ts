@@ -8,7 +8,7 @@ import { Builder } from '../builder/index.ts';
 import { LocalContentStore } from '../content/index.ts';
 import { RegistryClient } from '../distribution/index.ts';
 import { LadingError } from '../errors/index.ts';
-import { ImageStore, LayerBlobs, Unpacker } from '../image/index.ts';
+import { ImageStore, LayerBlobs, Referrers, Unpacker } from '../image/index.ts';
 import { parseReference, platformMatches, withDefaultTag } from '../oci/index.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { NetworkManager } from '../network/index.ts';
@@ -154,6 +154,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     logMaxBytes: LOG_MAX_BYTES,
     log,
   });
+  const referrers = new Referrers(metadata);
   const builder = new Builder({
     content,
     snapshotter,
@@ -170,9 +171,20 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     log,
   });
   const history = await BuildHistory.open(metadata, buildRoot, log);
-  const collector = new Collector({ content, snapshotter, images, layerBlobs, unpacker, table, builder, leases, log });
+  const collector = new Collector({
+    referrers,
+    content,
+    snapshotter,
+    images,
+    layerBlobs,
+    unpacker,
+    table,
+    builder,
+    leases,
+    log,
+  });
   const collect = (): Promise<number> => collector.collect();
-  const shared = { content, images, layerBlobs, unpacker, events, leases, collect };
+  const shared = { content, images, referrers, layerBlobs, unpacker, events, leases, collect };
   const puller = new ImagePuller({ ...shared, client });
   const execs = new ExecSessions(
     runtime,
@@ -201,6 +213,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
   const localImages = new LocalImages({
     content,
     images,
+    referrers,
     puller,
     pusher: new ImagePusher({ ...shared, client }),
     loader: new ImageLoader(shared),

@@ -7,7 +7,7 @@ import type {
   StepTerminal,
   TerminalSize,
 } from '../builder/index.ts';
-import type { Healthcheck, Platform, RunConfig } from '../oci/index.ts';
+import type { Descriptor, Healthcheck, Platform, RunConfig } from '../oci/index.ts';
 import type { BuildHistory } from './builds/index.ts';
 import type { Attachment, LogLine, LogQuery } from '../runtime/index.ts';
 
@@ -347,11 +347,20 @@ export interface ImageHistory {
   readonly comment: string;
 }
 
+/** An in-toto statement about an image, and the artifact it is stored in. */
+export interface Attestation {
+  readonly descriptor: Descriptor;
+  readonly predicateType: string;
+  readonly statement: object;
+}
+
 export interface ImageEngine {
   list(): Promise<ImageView[]>;
   /** By reference, id, id prefix or digest. @throws not_found "No such image: x" */
   get(ref: string): Promise<ImageView>;
   history(ref: string): Promise<ImageHistory[]>;
+  /** What is attached to an image's manifest. */
+  attestations(ref: string): Promise<Attestation[]>;
   pull(
     ref: string,
     options: { platform?: Platform; credentials?: Credentials; onProgress: OnProgress; signal?: AbortSignal },

@@ -30,6 +30,8 @@ export interface CacheRecord {
   readonly times?: TimesFound;
   /** RFC 3339: when the step ran. Goes into the image's history, so that a cached build gives the same image. */
   readonly createdAt: string;
+  /** How long the step ran. */
+  readonly durationMs?: number;
   readonly lastUsedAt: string;
   readonly uses: number;
 }

@@ -8,7 +8,8 @@ import {
   type Digest,
   type Reference,
 } from '../../oci/index.ts';
-import { asStep, type Exported, type Exporting } from './exporting.ts';
+import type { Referrer } from '../../image/index.ts';
+import { asStep, attached, type Exported, type Exporting } from './exporting.ts';
 import type { ImageDocuments } from './image-documents.ts';
 import type { ArchiveOutput } from './output-options.ts';
 
@@ -18,9 +19,12 @@ export async function exportArchive(output: ArchiveOutput, exporting: Exporting)
   if (format === 'docker' && exporting.withIndex) refuseDockerIndex();
   return asStep(exporting.progress, `exporting to ${format} image format`, async () => {
     const documents = await exporting.documents(output.form);
+    // Images stay plain unless attestations were asked for: not every reader expects other manifests beside them.
+    const wanted = format === 'oci' && exporting.request.attestations !== undefined;
+    const referrers = wanted ? (await attached(documents, exporting)).flat() : [];
     const archive = {
-      blobs: blobsOf(documents),
-      index: layoutIndex(documents.described, names),
+      blobs: [...blobsOf(documents), ...referrers.flatMap(digestsOf)],
+      index: layoutIndex(documents.described, names, referrers),
       ...(format === 'docker' ? { dockerManifest: dockerManifest(documents, names) } : {}),
     };
     const { streams, onEvent, signal, dependencies } = exporting;
@@ -43,13 +47,18 @@ export function refuseDockerIndex(): never {
   );
 }
 
-function blobsOf({ manifests, index }: ImageDocuments): Digest[] {
+function digestsOf({ manifest, blobs }: Referrer): Digest[] {
+  return [...new Set([manifest, ...blobs].map(({ digest }) => digest))];
+}
+
+function blobsOf({ manifests, index, attestations }: ImageDocuments): Digest[] {
   const platforms = manifests.flatMap(({ manifest, config, layers }) => [manifest, config, ...layers]);
-  return [...(index ? [index] : []), ...platforms].map(({ digest }) => digest);
+  const own = [...(index ? [index] : []), ...platforms].map(({ digest }) => digest);
+  return [...own, ...attestations.flatMap(digestsOf)];
 }
 
 /** One entry for each name, since an annotation holds one. */
-function layoutIndex(described: Descriptor, names: readonly Reference[]): object {
+function layoutIndex(described: Descriptor, names: readonly Reference[], referrers: readonly Referrer[]): object {
   const { annotations, platform, ...plain } = described;
   const entry = (own: Readonly<Record<string, string>> | undefined): object => ({
     ...plain,
@@ -65,7 +74,8 @@ function layoutIndex(described: Descriptor, names: readonly Reference[]): object
             'org.opencontainers.image.ref.name': name.tag ?? 'latest',
           }),
         );
-  return { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests };
+  const others = referrers.map(({ manifest }) => manifest);
+  return { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests: [...manifests, ...others] };
 }
 
 function dockerManifest({ manifests: [only] }: ImageDocuments, names: readonly Reference[]): object[] {

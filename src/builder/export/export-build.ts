@@ -1,12 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { LadingError } from '../../errors/index.ts';
 import { LayerCompressor } from '../../image/index.ts';
-import { formatPlatform, formatReference, hostPlatform, type Platform, type Reference } from '../../oci/index.ts';
+import {
+  formatPlatform,
+  formatReference,
+  hostPlatform,
+  type Descriptor,
+  type Platform,
+  type Reference,
+} from '../../oci/index.ts';
 import type { BuildRequest, BuildResult } from '../types.ts';
 import { checkAnnotations } from './annotations.ts';
 import { exportArchive, refuseDockerIndex } from './export-archive.ts';
 import { exportFiles } from './export-files.ts';
 import { exportImage } from './export-image.ts';
+import { Attestor, attestsInIndex } from '../attest/attestor.ts';
+import type { AttestationManifest } from '../attest/index-form.ts';
 import type { BuiltPlatform, ExportContext, Exported, Exporting } from './exporting.ts';
 import { writeConfig } from './image-config.ts';
 import { writeDocuments, type ConfiguredPlatform, type ImageDocuments } from './image-documents.ts';
@@ -59,7 +68,16 @@ async function begin(built: readonly BuiltPlatform[], context: ExportContext): P
       config: await writeConfig(stage, { content, cache, lease, labels: request.labels, epoch, inlineCache }),
     });
   const withIndex = wantsIndex(request);
-  const documentContext = { content, compressor: new LayerCompressor(content, layerBlobs), lease, signal };
+  const attestor = new Attestor(context);
+  const attest = (i: number, subject: Descriptor): Promise<AttestationManifest> =>
+    attestor.forIndex(built[i]!, subject);
+  const documentContext = {
+    content,
+    compressor: new LayerCompressor(content, layerBlobs),
+    lease,
+    signal,
+    ...(attestor.inIndex ? { attest } : {}),
+  };
   const written = new Map<string, Promise<ImageDocuments>>();
   const documents = (form: ImageForm): Promise<ImageDocuments> => {
     const key = JSON.stringify(form);
@@ -67,7 +85,7 @@ async function begin(built: readonly BuiltPlatform[], context: ExportContext): P
     written.set(key, known);
     return known;
   };
-  return { ...context, built, platforms, withIndex, documents };
+  return { ...context, built, platforms, attestor, withIndex, documents };
 }
 
 function exportTo(output: Output, exporting: Exporting): Promise<Exported | undefined> {
@@ -117,6 +135,6 @@ function platformsOf({ platforms = [] }: BuildRequest): readonly Platform[] {
 /** One platform makes a plain manifest, unless the build argument wants an index of it, as in BuildKit. */
 function wantsIndex(request: BuildRequest): boolean {
   const text = request.buildArgs['BUILDKIT_MULTI_PLATFORM'];
-  if (platformsOf(request).length > 1) return true;
+  if (platformsOf(request).length > 1 || attestsInIndex(request)) return true;
   return text !== undefined && /^(?:1|t|true)$/i.test(text);
 }

@@ -1,6 +1,6 @@
 import type { ImageRecord } from '../../image/index.ts';
 import { familiarReference, parseReference, type Reference } from '../../oci/index.ts';
-import { asStep, primaryOf, type Exported, type Exporting } from './exporting.ts';
+import { asStep, attached, primaryOf, type Exported, type Exporting } from './exporting.ts';
 import type { ImageDocuments, PlatformManifest } from './image-documents.ts';
 import type { ImageOutput } from './output-options.ts';
 import { pushDocuments } from './push-documents.ts';
@@ -19,7 +19,8 @@ async function push(output: ImageOutput, exporting: Exporting): Promise<ImageDoc
   const names = output.names.map(familiarReference).join(', ');
   return asStep(progress, `pushing ${names}`, async (step) => {
     const documents = await exporting.documents(output.form);
-    const context = { content, registries, credentials: request.credentials ?? {}, step, signal };
+    const attestations = await attached(documents, exporting);
+    const context = { content, registries, credentials: request.credentials ?? {}, attestations, step, signal };
     for (const name of output.names) await pushDocuments(documents, name, output, context);
     return documents;
   });
@@ -48,6 +49,7 @@ async function store(
   ];
   if (index) images.putIndex({ descriptor: index, images: records, primary: record.id }, names);
   else images.put(record, names);
+  await attached(documents, exporting);
   return documents;
 }
 

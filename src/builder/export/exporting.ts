@@ -1,10 +1,13 @@
+import type { Referrer, Referrers } from '../../image/index.ts';
 import { hostPlatform, platformMatches, type Descriptor, type Platform, type Reference } from '../../oci/index.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import type { Material } from '../materials.ts';
 import type { Progress, StepProgress } from '../progress.ts';
 import type { TravellingSelection } from '../remote-cache/cache-document.ts';
 import type { Scratch } from '../scratch.ts';
-import type { StageResult } from '../stage-result.ts';
+import type { Attestor } from '../attest/attestor.ts';
+import type { BuildSource } from '../attest/provenance.ts';
+import type { StageResult, StepOrigin } from '../stage-result.ts';
 import type { BuildEvent, BuildLease, BuildRequest, BuilderDependencies } from '../types.ts';
 import type { ExportStreams } from './export-streams.ts';
 import type { ConfiguredPlatform, ImageDocuments } from './image-documents.ts';
@@ -19,6 +22,8 @@ export interface BuiltPlatform {
   readonly materials: readonly Material[];
   /** Keys of the cache records of all its steps. */
   readonly steps: readonly string[];
+  /** Instructions by those keys. */
+  readonly origins: ReadonlyMap<string, StepOrigin>;
   /** Digests of files in layers that it used. */
   readonly selections: readonly TravellingSelection[];
   /** What the image's config says of its steps: `--cache-to type=inline`. */
@@ -30,6 +35,8 @@ export interface ExportContext {
   readonly request: BuildRequest;
   readonly names: readonly Reference[];
   readonly cache: BuildCache;
+  readonly referrers: Referrers;
+  readonly source: BuildSource;
   readonly lease: BuildLease;
   readonly progress: Progress;
   readonly scratch: Scratch;
@@ -42,6 +49,7 @@ export interface ExportContext {
 export interface Exporting extends ExportContext {
   readonly built: readonly BuiltPlatform[];
   readonly platforms: readonly ConfiguredPlatform[];
+  readonly attestor: Attestor;
   /** Whether there is to be an index. */
   readonly withIndex: boolean;
   /** The image's documents in a form; equal forms are written once. */
@@ -71,6 +79,17 @@ export async function asStep<T>(
     step.end('failed');
     throw error;
   }
+}
+
+/** The attestations of each manifest of a form, made where they are missing. None in the form of an index, which has them in itself. */
+export async function attached(
+  { manifests }: ImageDocuments,
+  { attestor, built }: Exporting,
+): Promise<readonly (readonly Referrer[])[]> {
+  if (attestor.inIndex) return manifests.map(() => []);
+  const all: (readonly Referrer[])[] = [];
+  for (const [i, { manifest }] of manifests.entries()) all.push(await attestor.attach(built[i]!, manifest));
+  return all;
 }
 
 /** The host's image among several, else the first: what a name means here. */

@@ -3,6 +3,7 @@ import type { ContentStore } from '../../content/index.ts';
 import type { Descriptor, Platform } from '../../oci/index.ts';
 import type { StageResult } from '../stage-result.ts';
 import type { BuildLease } from '../types.ts';
+import type { AttestationManifest } from '../attest/index-form.ts';
 import { annotationsAt } from './annotations.ts';
 import type { ImageForm } from './output-options.ts';
 
@@ -22,6 +23,8 @@ export interface PlatformManifest extends ConfiguredPlatform {
 export interface ImageDocuments {
   readonly manifests: readonly PlatformManifest[];
   readonly index: Descriptor | undefined;
+  /** Of each platform, when the index is to hold them. */
+  readonly attestations: readonly AttestationManifest[];
   /** What a name points to: the index, else the only manifest. */
   readonly target: Descriptor;
   /** As `target`, with what an OCI layout's index.json says of it. */
@@ -34,6 +37,8 @@ export interface DocumentContext {
   readonly lease: BuildLease;
   readonly onCompress?: (layer: ImageLayer) => void;
   readonly signal: AbortSignal;
+  /** Makes the attestations of the platform with this number, for the index. */
+  readonly attest?: (platform: number, subject: Descriptor) => Promise<AttestationManifest>;
 }
 
 /** Writes manifests, and an index when there is to be one, for layers in the form asked for. */
@@ -58,11 +63,16 @@ export async function writeDocuments(
     ...given('annotations', annotationsAt(annotations, 'manifest-descriptor', platform)),
     platform: platformField(platform),
   }));
-  if (!withIndex) return { manifests, index: undefined, target: manifests[0]!.manifest, described: entries[0]! };
+  const [only] = manifests;
+  if (!withIndex)
+    return { manifests, index: undefined, attestations: [], target: only!.manifest, described: entries[0]! };
+  const attestations: AttestationManifest[] = [];
+  if (context.attest)
+    for (const [i, { manifest }] of manifests.entries()) attestations.push(await context.attest(i, manifest));
   const own = { annotations: annotationsAt(annotations, 'index'), dockerTypes };
-  const index = await putIndex(content, entries, keep, own);
+  const index = await putIndex(content, [...entries, ...attestations.map(({ entry }) => entry)], keep, own);
   const described = { ...index, ...given('annotations', annotationsAt(annotations, 'index-descriptor')) };
-  return { manifests, index, target: index, described };
+  return { manifests, index, attestations, target: index, described };
 }
 
 async function layersIn(

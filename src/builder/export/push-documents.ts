@@ -1,6 +1,8 @@
 import type { ContentStore } from '../../content/index.ts';
 import { pushImage, type RegistryClient } from '../../distribution/index.ts';
 import { formatReference, type Descriptor, type Reference } from '../../oci/index.ts';
+import type { Referrer } from '../../image/index.ts';
+import { pushAttestations } from '../attest/push-attestations.ts';
 import { credentialsFor } from '../registry-credentials.ts';
 import type { StepProgress } from '../progress.ts';
 import type { Credentials } from '../types.ts';
@@ -11,16 +13,19 @@ export interface PushContext {
   readonly content: ContentStore;
   readonly registries: RegistryClient;
   readonly credentials: Readonly<Record<string, Credentials>>;
+  /** What refers to each manifest. */
+  readonly attestations: readonly (readonly Referrer[])[];
   readonly step: StepProgress;
   readonly signal: AbortSignal;
 }
 
 /**
- * Sends an image to a registry: each platform's blobs and manifest, then the index, so that the name never means something incomplete.
+ * Sends an image to a registry: each platform's blobs and manifest, then the index, so that the name never means something incomplete;
+ * what refers to them follows.
  * @throws what the registry's refusal is (permission_denied, unauthenticated, unavailable, …); the name is then as it was
  */
 export async function pushDocuments(
-  { manifests, index, target }: ImageDocuments,
+  { manifests, index, attestations, target }: ImageDocuments,
   reference: Reference,
   { byDigest }: ImageOutput,
   context: PushContext,
@@ -30,7 +35,14 @@ export async function pushDocuments(
     const last = index === undefined && !byDigest;
     await push(last ? reference : { domain, path, digest: manifest.digest }, manifest, [config, ...layers], context);
   }
+  for (const { manifest, blobs } of attestations)
+    await push({ domain, path, digest: manifest.digest }, manifest, blobs, context);
   if (index) await push(byDigest ? { domain, path, digest: target.digest } : reference, index, [], context);
+  const { content, registries, signal } = context;
+  const auth = credentialsFor(formatReference(reference), context.credentials);
+  const call = { signal, ...(auth === undefined ? {} : { auth }) };
+  for (const [i, { manifest }] of manifests.entries())
+    await pushAttestations(context.attestations[i] ?? [], reference, manifest.digest, { content, registries, call });
 }
 
 async function push(

@@ -13,6 +13,11 @@ import type { BaseFacts, LintFacts } from './lint-facts.ts';
 import type { CheckName } from './rules.ts';
 import { keywordOf } from './written.ts';
 
+/** Whether a variable's name says that its value is not for everybody. */
+export function looksSecret(name: string): boolean {
+  return SECRET.test(name) && !NO_SECRET.test(name);
+}
+
 const SECRET = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
 const NO_SECRET = /(?:_|^)(?:public|file|version)(?:_|$)/i;
 /** Read by the builder, never part of the environment. */
@@ -159,7 +164,7 @@ export class StageChecks {
   }
 
   #checkSecret(kind: 'ARG' | 'ENV', key: string, instruction: Instruction): void {
-    if (!SECRET.test(key) || NO_SECRET.test(key)) return;
+    if (!looksSecret(key)) return;
     const message = `Do not use ARG or ENV instructions for sensitive data (${kind} "${key}")`;
     this.#add('SecretsUsedInArgOrEnv', instruction, message);
   }

@@ -9,6 +9,7 @@ import {
   type ImageStore,
   type ImageToSave,
   type IndexRecord,
+  type Referrers,
 } from '../../image/index.ts';
 import {
   familiarReference,
@@ -25,6 +26,7 @@ import type { EventBus } from '../events.ts';
 import type { Leases } from '../leases.ts';
 import { matchesLabels, matchesUntil } from '../filters.ts';
 import type { Credentials, Filters, ImageEngine, ImageHistory, ImageView, OnProgress } from '../types.ts';
+import { attestationsOf } from './attestations.ts';
 import { historyOf } from './history.ts';
 import type { ImageImporter, ImportOptions } from './image-importer.ts';
 import type { ImageLoader } from './image-loader.ts';
@@ -34,6 +36,7 @@ import type { ImagePusher } from './image-pusher.ts';
 export interface ImageEngineDependencies {
   readonly content: ContentStore;
   readonly images: ImageStore;
+  readonly referrers: Referrers;
   readonly puller: ImagePuller;
   readonly pusher: ImagePusher;
   readonly loader: ImageLoader;
@@ -114,6 +117,10 @@ export class LocalImages implements ImageEngine {
     const names = images.namesByImage().get(record.id) ?? [];
     const tags = names.map(({ name }) => parseReference(name)).filter((reference) => reference.tag !== undefined);
     return historyOf(await images.open(record), tags.map(familiarReference));
+  }
+
+  attestations(ref: string): ReturnType<ImageEngine['attestations']> {
+    return attestationsOf(ref, this.#d);
   }
 
   pull(

@@ -1,3 +1,4 @@
+import { attestAnew, pushAttestations } from '../../builder/index.ts';
 import type { ContentStore } from '../../content/index.ts';
 import { pushImage, type RegistryClient } from '../../distribution/index.ts';
 import { LadingError } from '../../errors/index.ts';
@@ -9,6 +10,8 @@ import {
   type ImageLayer,
   type ImageStore,
   type LayerBlobs,
+  type Referrer,
+  type Referrers,
 } from '../../image/index.ts';
 import {
   MEDIA,
@@ -30,6 +33,7 @@ export interface PusherDependencies {
   readonly content: ContentStore;
   readonly images: ImageStore;
   readonly layerBlobs: LayerBlobs;
+  readonly referrers: Referrers;
   readonly events: EventBus;
   readonly leases: Leases;
 }
@@ -98,6 +102,12 @@ export class ImagePusher {
       ...(options.signal ? { signal: options.signal } : {}),
     });
     images.tag({ domain: reference.domain, path: reference.path, digest: pushed.digest }, image.id, manifest);
+    const attached = await this.#attestationsFor(image, manifest, keep);
+    const { auth, signal } = { auth: options.credentials, signal: options.signal };
+    const call = { ...(auth ? { auth } : {}), ...(signal ? { signal } : {}) };
+    await pushAttestations(attached, reference, manifest.digest, { content, registries: client, call });
+    for (const { manifest: artifact } of attached)
+      options.onProgress({ id: shortId(artifact.digest), status: 'Pushed attestation' });
     events.publish('image', 'push', familiarReference(reference), { name: familiarRepository(reference) });
     options.onProgress({ status: `${reference.tag ?? 'latest'}: digest: ${pushed.digest} size: ${pushed.size}` });
     options.onProgress({ aux: { Tag: reference.tag ?? 'latest', Digest: pushed.digest, Size: pushed.size } });
@@ -107,6 +117,17 @@ export class ImagePusher {
   async #manifestFor(image: Image, blobs: readonly Descriptor[], keep: Keep): Promise<Descriptor> {
     if (image.layers.every((layer, i) => layer.blob.digest === blobs[i]?.digest)) return image.manifest;
     return putManifest(this.#d.content, await this.#configOf(image), blobs, keep);
+  }
+
+  /** Attestations name the manifest they are about: one that is made for the push gets its own. */
+  async #attestationsFor(image: Image, pushed: Descriptor, keep: Keep): Promise<readonly Referrer[]> {
+    const { content, referrers } = this.#d;
+    const own = referrers.of(image.manifest.digest);
+    for (const { manifest, blobs } of own) for (const { digest } of [manifest, ...blobs]) await keep(digest);
+    if (pushed.digest === image.manifest.digest || own.length === 0) return own;
+    const anew = await attestAnew(content, own, pushed, keep);
+    referrers.add(pushed.digest, anew);
+    return anew;
   }
 
   async #configOf(image: Image): Promise<Descriptor> {

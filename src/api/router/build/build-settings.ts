@@ -51,7 +51,11 @@ const SETTINGS: Readonly<Record<string, Check>> = {
   cacheTo: TYPED,
   outputs: TYPED,
   annotations: list(string),
-  attestations: shape({ form: oneOf('referrers', 'index') }),
+  attestations: shape({
+    form: oneOf('referrers', 'index'),
+    provenance: orFalse(shape({ mode: oneOf('min', 'max'), attrs: map(string) })),
+    sbom: orFalse(shape({ attrs: map(string) })),
+  }),
   squash: oneOf('stage', 'since-base'),
   call: oneOf('build', 'check', 'outline', 'targets'),
   explain: boolean,
@@ -65,6 +69,13 @@ const REST: Readonly<Record<string, Check>> = {
   secrets: map(string),
   credentials: shape({}),
 };
+
+/** `false`, or what the check takes. */
+function orFalse(check: Check): Check {
+  return (value, field) => {
+    if (value !== false) check(value, field);
+  };
+}
 
 function oneOf(...words: readonly string[]): Check {
   return (value, field) => {

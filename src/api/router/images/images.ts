@@ -22,6 +22,22 @@ export const imageHistory: Handler = async (call) => {
   sendJson(call, (await call.engine.images.history(param(call, 'name'))).map(toImageHistory));
 };
 
+/** `type` filters by predicate type; `statement` adds the statements. */
+export const imageAttestations: Handler = async (call) => {
+  const type = text(call.query, 'type');
+  const found = await call.engine.images.attestations(param(call, 'name'));
+  const wanted = found.filter(({ predicateType }) => type === undefined || predicateType === type);
+  const withStatement = flag(call.query, 'statement');
+  sendJson(
+    call,
+    wanted.map(({ descriptor, predicateType, statement }) => ({
+      Descriptor: descriptor,
+      PredicateType: predicateType,
+      ...(withStatement ? { Statement: statement } : {}),
+    })),
+  );
+};
+
 export const tagImage: Handler = async (call) => {
   const repo = requiredText(call.query, 'repo');
   await call.engine.images.tag(

@@ -1,6 +1,14 @@
 import type { Route } from '../../http/call.ts';
 import { unsupported } from '../unsupported.ts';
-import { imageHistory, inspectImage, listImages, pruneImages, removeImage, tagImage } from './images.ts';
+import {
+  imageAttestations,
+  imageHistory,
+  inspectImage,
+  listImages,
+  pruneImages,
+  removeImage,
+  tagImage,
+} from './images.ts';
 import { createImage, loadImages, pushImage, saveImage, saveImages } from './transfer.ts';
 
 const search = unsupported('searching Docker Hub');
@@ -36,6 +44,12 @@ export const IMAGE_ROUTES: readonly Route[] = [
     summary: 'GraphDriver has no data; no `manifests`',
   },
   { method: 'GET', path: '/images/{name...}/history', handler: imageHistory, summary: 'As Docker' },
+  {
+    method: 'GET',
+    path: '/images/{name...}/attestations',
+    handler: imageAttestations,
+    summary: '`type` (a predicate type), `statement`; of one platform',
+  },
   { method: 'GET', path: '/images/{name...}/get', handler: saveImage, summary: 'As `/images/get`' },
   {
     method: 'POST',

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { RegistryClient } from '../../src/distribution/index.ts';
+import { parseReference, type Digest } from '../../src/oci/index.ts';
+import { BUSYBOX, importBusybox } from '../support/busybox.ts';
+import { startRegistry } from '../support/registry-process.ts';
+import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
+
+const DOCKERFILE = `FROM ${BUSYBOX} AS first
+ARG VERSION
+ARG API_TOKEN
+RUN echo $VERSION > /version
+FROM ${BUSYBOX}
+COPY --from=first /version /version
+RUN --mount=type=secret,id=pass cat /run/secrets/pass > /dev/null
+CMD ["cat", "/version"]
+`;
+
+interface Provenance {
+  readonly buildDefinition: {
+    readonly buildType: string;
+    readonly externalParameters: {
+      readonly configSource: { readonly path: string };
+      readonly request: {
+        readonly frontend: string;
+        readonly args: Record<string, string>;
+        secrets?: { id: string }[];
+      };
+    };
+    readonly internalParameters: {
+      readonly builderPlatform: string;
+      buildConfig?: { steps: Record<string, unknown>[] };
+    };
+    readonly resolvedDependencies: { readonly uri: string; readonly digest: Record<string, string> }[];
+  };
+  readonly runDetails: {
+    readonly builder: { readonly id: string };
+    readonly metadata: {
+      readonly invocationId: string;
+      readonly startedOn: string;
+      readonly finishedOn: string;
+      readonly buildkit_metadata: { source?: { infos: { data: string }[] }; layers?: Record<string, unknown> };
+      readonly buildkit_completeness: { readonly request: boolean; readonly resolvedDependencies: boolean };
+    };
+  };
+}
+
+interface Statement {
+  readonly _type: string;
+  readonly subject: { readonly name: string; readonly digest: { readonly sha256: string } }[];
+  readonly predicateType: string;
+  readonly predicate: Provenance;
+}
+
+/** What the SLSA v1 specification requires of a predicate, and in-toto of a statement. */
+function checkStatement(statement: Statement): void {
+  assert.equal(statement._type, 'https://in-toto.io/Statement/v1');
+  assert.ok(statement.subject.length > 0);
+  for (const { name, digest } of statement.subject) {
+    assert.ok(name.length > 0);
+    assert.match(digest.sha256, /^[0-9a-f]{64}$/);
+  }
+  assert.equal(statement.predicateType, 'https://slsa.dev/provenance/v1');
+  const { buildDefinition, runDetails } = statement.predicate;
+  assert.ok(URL.canParse(buildDefinition.buildType));
+  assert.equal(typeof buildDefinition.externalParameters, 'object');
+  for (const { uri, digest } of buildDefinition.resolvedDependencies) {
+    assert.ok(URL.canParse(uri), uri);
+    for (const value of Object.values(digest)) assert.match(value, /^[0-9a-f]{40,64}$/);
+  }
+  assert.ok(URL.canParse(runDetails.builder.id));
+  const { startedOn, finishedOn } = runDetails.metadata;
+  assert.ok(Date.parse(startedOn) <= Date.parse(finishedOn));
+}
+
+describe('attestations of a build', { skip: daemonSkipReason() ?? false }, () => {
+  let daemon: TestDaemon;
+  let folder: string;
+  let registry: Awaited<ReturnType<typeof startRegistry>>;
+
+  before(async () => {
+    daemon = await TestDaemon.start();
+    importBusybox(daemon);
+    folder = mkdtempSync('/var/tmp/lading-attest-');
+    mkdirSync(join(folder, 'context'));
+    writeFileSync(join(folder, 'context/Dockerfile'), DOCKERFILE);
+    writeFileSync(join(folder, 'pass'), 'hush-hush');
+    registry = await startRegistry(join(folder, 'registry'));
+  });
+  after(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    await registry?.[Symbol.asyncDispose]();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  const build = (...flags: string[]): string =>
+    daemon.ok('build', '-q', '--secret', `id=pass,src=${folder}/pass`, ...flags, join(folder, 'context')).trim();
+  const statementOf = (image: string): Statement =>
+    JSON.parse(daemon.ok('image', 'attestations', '--type', 'provenance', image)) as Statement;
+
+  it('has provenance in every image, mode min, without values of arguments', () => {
+    build('-t', 'app:min', '--build-arg', 'VERSION=7', '--build-arg', 'API_TOKEN=t0ken');
+    const statement = statementOf('app:min');
+    checkStatement(statement);
+    const { buildDefinition, runDetails } = statement.predicate;
+    assert.match(statement.subject[0]!.name, /^pkg:docker\/app@min\?platform=linux%2F/);
+    assert.equal(buildDefinition.externalParameters.configSource.path, 'Dockerfile');
+    assert.deepEqual(buildDefinition.externalParameters.request.args, {});
+    assert.equal(runDetails.metadata.buildkit_completeness.request, false);
+    assert.deepEqual(
+      buildDefinition.resolvedDependencies.map(({ uri }) => uri.replace(/\?.*/, '')),
+      ['pkg:docker/busybox@test'],
+    );
+    assert.doesNotMatch(JSON.stringify(statement), /t0ken|hush/);
+  });
+
+  it('tells source, arguments, steps and layers in mode max, and no secret', () => {
+    const args = ['--build-arg', 'VERSION=8', '--build-arg', 'API_TOKEN=t0ken'];
+    build('-t', 'app:max', '--provenance=mode=max', ...args);
+    const statement = statementOf('app:max');
+    checkStatement(statement);
+    const { buildDefinition, runDetails } = statement.predicate;
+    const { request } = buildDefinition.externalParameters;
+    assert.deepEqual(request.args, { 'build-arg:VERSION': '8' });
+    assert.deepEqual(request.secrets, [{ id: 'pass' }]);
+    const { source, layers } = runDetails.metadata.buildkit_metadata;
+    assert.equal(Buffer.from(source!.infos[0]!.data, 'base64').toString(), DOCKERFILE);
+    const steps = buildDefinition.internalParameters.buildConfig!.steps;
+    assert.deepEqual(steps.map(({ kind, stage, line }) => [kind, stage, line]).sort(), [
+      ['copy', '1', 6],
+      ['run', '1', 7],
+      ['run', 'first', 4],
+    ]);
+    assert.ok(Object.keys(layers!).length >= 2);
+    assert.doesNotMatch(JSON.stringify(statement), /t0ken|hush/);
+  });
+
+  it('writes nothing for a build that is wholly cached, nor when told not to', () => {
+    build('-t', 'app:once', '--build-arg', 'VERSION=9');
+    const first = statementOf('app:once');
+    build('-t', 'app:once', '--build-arg', 'VERSION=9');
+    assert.deepEqual(statementOf('app:once'), first);
+    build('-t', 'app:none', '--provenance=false', '--build-arg', 'VERSION=10');
+    assert.equal(daemon.ok('image', 'attestations', 'app:none').trim().split('\n').length, 1);
+    const refused = daemon.lading(['image', 'provenance', 'app:none']);
+    assert.match(refused.stderr, /image "app:none" has no attestation of type provenance/);
+  });
+
+  it('pushes attestations as referrers of what it pushes', async () => {
+    const name = `localhost:${registry.port}/app:1`;
+    build('-t', name, '--build-arg', 'VERSION=11');
+    daemon.ok('push', name);
+    using client = new RegistryClient();
+    const reference = parseReference(name);
+    const { descriptor, bytes } = await client.resolve(reference);
+    assert.doesNotMatch(bytes.toString(), /manifests/, 'the image is not a plain image');
+    const listed = await client.referrers(reference, descriptor.digest);
+    assert.deepEqual(
+      listed?.map(({ artifactType, annotations }) => [artifactType, annotations?.['in-toto.io/predicate-type']]),
+      [['application/vnd.in-toto+json', 'https://slsa.dev/provenance/v1']],
+    );
+    const artifact = await client.fetchManifest(reference, listed![0]!.digest);
+    const manifest = JSON.parse(artifact.bytes.toString()) as {
+      subject: { digest: Digest };
+      layers: { digest: Digest; mediaType: string; size: number }[];
+    };
+    assert.equal(manifest.subject.digest, descriptor.digest);
+    const statement = JSON.parse((await client.fetchBlob(reference, manifest.layers[0]!)).toString()) as Statement;
+    checkStatement(statement);
+    assert.equal(`sha256:${statement.subject[0]!.digest.sha256}`, descriptor.digest);
+  });
+
+  it('refuses attestations that it cannot make', () => {
+    for (const [flag, message] of [
+      ['--sbom=generator=some/image', /unknown option "generator"/],
+      ['--provenance=version=v0.2', /provenance version "v0.2" is not supported/],
+    ] as const)
+      assert.match(daemon.lading(['build', flag, join(folder, 'context')]).stderr, message);
+  });
+});

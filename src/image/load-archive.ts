@@ -187,6 +187,8 @@ async function fromLayout(
     throw new LadingError('invalid_argument', 'load image archive: index.json is not an index');
   const images: LoadedImage[] = [];
   for (const target of document.index.manifests.slice(0, MAX_IMAGES)) {
+    // What refers to an image is none itself.
+    if (target.artifactType !== undefined) continue;
     const manifest = await chooseManifest(files, content, target, platform, 0);
     if (manifest) images.push(await fromManifest(files, content, manifest, target));
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { RegistryClient } from '../../src/distribution/index.ts';
-import { parseReference, type Digest } from '../../src/oci/index.ts';
+import { parseReference, type Digest, type Platform } from '../../src/oci/index.ts';
 import { BUSYBOX, importBusybox } from '../support/busybox.ts';
 import { startRegistry } from '../support/registry-process.ts';
 import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
@@ -52,6 +53,17 @@ interface Statement {
   readonly subject: { readonly name: string; readonly digest: { readonly sha256: string } }[];
   readonly predicateType: string;
   readonly predicate: Provenance;
+}
+
+interface Index {
+  readonly manifests: readonly {
+    readonly mediaType: string;
+    readonly digest: Digest;
+    readonly size: number;
+    readonly artifactType?: string;
+    readonly annotations?: Record<string, string>;
+    readonly platform?: Platform;
+  }[];
 }
 
 /** What the SLSA v1 specification requires of a predicate, and in-toto of a statement. */
@@ -170,6 +182,61 @@ describe('attestations of a build', { skip: daemonSkipReason() ?? false }, () =>
     const statement = JSON.parse((await client.fetchBlob(reference, manifest.layers[0]!)).toString()) as Statement;
     checkStatement(statement);
     assert.equal(`sha256:${statement.subject[0]!.digest.sha256}`, descriptor.digest);
+  });
+
+  it('pushes them along with --push, of what is pushed, and only once', async () => {
+    const name = `localhost:${registry.port}/pushed:1`;
+    for (let i = 0; i < 2; i++) build('-t', name, '--push', '--build-arg', 'VERSION=12');
+    using client = new RegistryClient();
+    const { descriptor } = await client.resolve(parseReference(name));
+    assert.equal((await client.referrers(parseReference(name), descriptor.digest))?.length, 1);
+  });
+
+  it('writes them beside the image in an OCI layout when asked for, which loads as before', () => {
+    const layout = join(folder, 'layout');
+    build('-t', 'app:layout', '--provenance=mode=min', '-o', `type=oci,tar=false,dest=${layout}`);
+    const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as Index;
+    assert.deepEqual(
+      index.manifests.map(({ artifactType }) => artifactType),
+      [undefined, 'application/vnd.in-toto+json'],
+    );
+    for (const { digest } of index.manifests) assert.ok(existsSync(join(layout, 'blobs', digest.replace(':', '/'))));
+    execFileSync('tar', ['-C', layout, '-cf', `${layout}.tar`, '.']);
+    assert.match(daemon.ok('load', '-i', `${layout}.tar`), /app:layout/);
+    build('-t', 'app:plain', '-o', `type=oci,tar=false,dest=${layout}-plain`);
+    const plain = JSON.parse(readFileSync(join(`${layout}-plain`, 'index.json'), 'utf8')) as Index;
+    assert.equal(plain.manifests.length, 1);
+  });
+
+  it("has them in an index, in BuildKit's form, on request", async () => {
+    const name = `localhost:${registry.port}/indexed:1`;
+    build('-t', name, '--push', '--attest', 'type=provenance,form=index', '--build-arg', 'VERSION=14');
+    using client = new RegistryClient();
+    const reference = parseReference(name);
+    const index = JSON.parse((await client.resolve(reference)).bytes.toString()) as Index;
+    const [image, attestation, ...more] = index.manifests;
+    assert.deepEqual(more, []);
+    assert.deepEqual(attestation!.platform, { architecture: 'unknown', os: 'unknown' });
+    assert.deepEqual(attestation!.annotations, {
+      'vnd.docker.reference.digest': image!.digest,
+      'vnd.docker.reference.type': 'attestation-manifest',
+    });
+    const { bytes } = await client.fetchManifest(reference, attestation!.digest);
+    const { layers } = JSON.parse(bytes.toString()) as Index & { layers: Index['manifests'] };
+    assert.deepEqual(layers[0]!.annotations, { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1' });
+    checkStatement(JSON.parse((await client.fetchBlob(reference, layers[0]!)).toString()) as Statement);
+    assert.deepEqual(await client.referrers(reference, image!.digest), []);
+    checkStatement(statementOf(name));
+  });
+
+  it('goes with its image', () => {
+    build('-t', 'app:gone', '--build-arg', 'VERSION=13');
+    const [line = ''] = daemon.ok('image', 'attestations', '--format', '{{.Digest}}', 'app:gone').trim().split('\n');
+    const blob = join(daemon.dataRoot, 'content/blobs', line.replace(':', '/'));
+    assert.ok(existsSync(blob), blob);
+    daemon.ok('rmi', 'app:gone');
+    daemon.ok('image', 'prune', '-f');
+    assert.ok(!existsSync(blob));
   });
 
   it('refuses attestations that it cannot make', () => {

@@ -47,10 +47,11 @@ function refuseOthers(
 ): void {
   const unknown = Object.keys((options && options.attrs) || {}).find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  const hint = unknown === 'generator' ? 'lading writes the SBOM itself, no scanner image is run' : undefined;
-  throw new LadingError('invalid_argument', `invalid ${type} attestation: unknown option "${unknown}"`, {
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const hint =
+    unknown === 'generator'
+      ? 'lading writes the SBOM itself, no scanner image is run'
+      : `options: mode, ${known.join(', ')}`;
+  throw new LadingError('invalid_argument', `invalid ${type} attestation: unknown option "${unknown}"`, { hint });
 }
 
 /** Makes the attestations of one build: of each platform's manifest, in whatever form it goes out. */

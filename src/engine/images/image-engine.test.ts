@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { Log } from '../../base/index.ts';
 import { LocalContentStore } from '../../content/index.ts';
 import { isLadingError } from '../../errors/index.ts';
-import { ImageStore, LayerBlobs, putConfig, putManifest } from '../../image/index.ts';
+import { ImageStore, LayerBlobs, Referrers, putConfig, putManifest } from '../../image/index.ts';
 import { openMetadata } from '../../metadata/index.ts';
 import { parseReference, type Digest } from '../../oci/index.ts';
 import { Collector, type CollectorDependencies } from '../collector.ts';
@@ -31,6 +31,7 @@ async function setUp(t: TestContext) {
     images,
     leases,
     layerBlobs: new LayerBlobs(content, metadata),
+    referrers: new Referrers(metadata),
     snapshotter: { async *walk() {} },
     unpacker: { sweep: async () => undefined },
     table: { all: () => [] },

@@ -83,6 +83,10 @@ export class PlatformProgress {
     this.#options = options;
   }
 
+  warn(message: string): void {
+    this.#build.warn(message);
+  }
+
   /** ONBUILD triggers get numbers at the end: they are not known before. */
   begin(stage: Stage, instruction: Instruction): StepProgress {
     const build = this.#build;

@@ -31,7 +31,8 @@ async function baseOf(stage: Stage, session: BuildSession, step: StepProgress): 
     case 'scratch':
       return emptyImage(session);
     case 'stage':
-      return session.stage(source.stage);
+      // Variables win again over arguments that were declared behind them.
+      return { ...(await session.stage(source.stage)), shadowing: new Set() };
     case 'image':
       return fromImage(await session.base(source.reference, source.platform, step), source.reference);
     case 'layout':
@@ -91,6 +92,7 @@ function emptyImage(session: BuildSession): StageResult {
     baseCreated: undefined,
     args: new Map(),
     lineage: [{ kind: 'base', reference: 'scratch', platform: formatPlatform(session.o.platform) }],
+    shadowing: new Set(),
   };
 }
 
@@ -118,6 +120,7 @@ function fromImage(image: Image, reference: string): StageResult {
         chainId: image.layers.at(-1)?.chainId,
       },
     ],
+    shadowing: new Set(),
   };
 }
 

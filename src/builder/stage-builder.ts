@@ -8,7 +8,7 @@ import {
 import type { HistoryEntry, RunConfig } from '../oci/index.ts';
 import { locateFailure } from './build-error.ts';
 import type { StepInputs } from './cache/cache-record.ts';
-import { applyConfigInstruction, envMap, joinWorkdir } from './config/apply-config.ts';
+import { applyConfigInstruction, envMap, joinWorkdir, setEnv } from './config/apply-config.ts';
 import { HISTORY_COMMENT, describeCopy, describeMetadata, describeRun } from './config/history.ts';
 import type { Downloads } from './copy/downloads.ts';
 import type { StageExplainer } from './explain/stage-explainer.ts';
@@ -102,9 +102,15 @@ class StageBuilder {
 
   #expand(instruction: Instruction, file: SourceFile): Instruction {
     const { dockerfile, args } = this.#session.o;
-    const env = new Map([...this.#argValues(), ...envMap(this.#state.config.Env)]);
+    const env = new Map([...this.#argValues(), ...envMap(this.#stepEnv())]);
     const expanded = expandInstruction(instruction, env, { escape: dockerfile.escape, file, overrides: args.given });
     return expanded.instruction;
+  }
+
+  /** The image's variables as steps see them: of an ARG and an ENV of one name, the later wins. */
+  #stepEnv(): string[] {
+    const { config, args, shadowing } = this.#state;
+    return [...shadowing].reduce((env, key) => setEnv(env, key, args.get(key) ?? ''), [...(config.Env ?? [])]);
   }
 
   #argValues(): Map<string, string> {
@@ -117,7 +123,8 @@ class StageBuilder {
     const parent = this.#state.layers.at(-1)?.chainId;
     switch (instruction.kind) {
       case 'run': {
-        const context = { session, stage: this.#stage, config, parent, args: this.#argValues(), step: step! };
+        const seen = { ...config, Env: this.#stepEnv() };
+        const context = { session, stage: this.#stage, config: seen, parent, args: this.#argValues(), step: step! };
         const operation = await runOperation(context, instruction);
         return this.#layer(operation, describeRun(runArguments(config, instruction), this.#shownArgs()), step);
       }
@@ -129,7 +136,7 @@ class StageBuilder {
       case 'workdir': {
         const path = joinWorkdir(config, instruction.path);
         const outcome = await this.#layer(
-          workdirOperation(session, instruction.original, parent, path),
+          workdirOperation(session, instruction.original, parent, path, config.User ?? ''),
           `WORKDIR ${path}`,
           step,
         );
@@ -197,26 +204,31 @@ class StageBuilder {
 
   #declare(declared: readonly { readonly key: string; readonly default?: string }[]): void {
     const args = new Map(this.#state.args);
+    const shadowing = new Set(this.#state.shadowing);
+    const env = envMap(this.#state.config.Env);
     const shown = declared.map(({ key, default: own }) => {
       const value = this.#session.o.args.valueOf(key, own);
       args.set(key, value);
+      if (value !== undefined && env.has(key)) shadowing.add(key);
       return value === undefined ? key : `${key}=${value}`;
     });
-    this.#state = { ...this.#state, args };
+    this.#state = { ...this.#state, args, shadowing };
     this.#note(`ARG ${shown.join(' ')}`);
   }
 
   /** Arguments as history shows them before a RUN: what the process sees under the name. */
   #shownArgs(): Map<string, string | undefined> {
-    const env = envMap(this.#state.config.Env);
+    const env = envMap(this.#stepEnv());
     return new Map([...this.#state.args].map(([key, value]) => [key, env.get(key) ?? value]));
   }
 
   #configure(instruction: Instruction): void {
     const config: RunConfig = applyConfigInstruction(this.#state.config, instruction, { cmdSet: this.#cmdSet });
     if (instruction.kind === 'cmd') this.#cmdSet = true;
+    const shadowing = new Set(this.#state.shadowing);
+    if (instruction.kind === 'env') for (const { key } of instruction.pairs) shadowing.delete(key);
     const author = instruction.kind === 'maintainer' ? instruction.name : this.#state.author;
-    this.#state = { ...this.#state, config, author };
+    this.#state = { ...this.#state, config, author, shadowing };
   }
 
   #note(createdBy: string | undefined): void {

@@ -34,4 +34,6 @@ export interface StageResult {
   readonly args: ReadonlyMap<string, string | undefined>;
   /** The base, then the steps that made the layers: for explaining. */
   readonly lineage: Lineage;
+  /** Arguments declared behind a variable of their name: for steps they take its place, the image keeps the variable. */
+  readonly shadowing: ReadonlySet<string>;
 }

@@ -158,7 +158,7 @@ test('parseDockerfile() refuses another frontend, wherever it is named', () => {
 test('parseInstruction() reads back an ONBUILD trigger with its here-document', () => {
   const onbuild = parseDockerfile('FROM a\nONBUILD RUN <<-X cat\n\thi\n\tX\n').stages[0]?.instructions[0];
   assert(onbuild?.kind === 'onbuild');
-  assert.equal(onbuild.trigger, 'RUN <<-X cat\nhi\nX');
+  assert.equal(onbuild.trigger, 'RUN <<-X cat\n\thi\nX');
   const run = parseInstruction(onbuild.trigger);
   assert(run.kind === 'run');
   assert.equal(run.heredocs[0]?.content, 'hi\n');

@@ -1,6 +1,8 @@
 import { posix } from 'node:path';
 import { parsePortSpec, type HealthcheckInstruction, type Instruction } from '../../dockerfile/index.ts';
+import { LadingError, isLadingError } from '../../errors/index.ts';
 import type { Healthcheck, RunConfig } from '../../oci/index.ts';
+import { signalNumber } from '../../runtime/index.ts';
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const DEFAULT_SHELL: readonly string[] = ['/bin/sh', '-c'];
@@ -41,6 +43,8 @@ export function applyConfigInstruction(
     case 'expose':
       return { ...config, ExposedPorts: { ...config.ExposedPorts, ...emptyObjects(portsOf(instruction.ports)) } };
     case 'volume':
+      if (instruction.volumes.includes(''))
+        throw new LadingError('invalid_argument', 'VOLUME specified can not be an empty string');
       return { ...config, Volumes: { ...config.Volumes, ...emptyObjects(instruction.volumes) } };
     case 'user':
       return { ...config, User: instruction.user };
@@ -49,6 +53,7 @@ export function applyConfigInstruction(
     case 'shell':
       return { ...config, Shell: instruction.args };
     case 'stopsignal':
+      requireSignal(instruction.signal);
       return { ...config, StopSignal: instruction.signal };
     case 'healthcheck':
       return { ...config, Healthcheck: healthcheckOf(instruction) };
@@ -81,12 +86,14 @@ export function withShell(
   config: RunConfig,
   command: { readonly form: 'shell' | 'exec'; readonly args: readonly string[] },
 ): string[] {
-  return command.form === 'exec' ? [...command.args] : [...(config.Shell ?? DEFAULT_SHELL), ...command.args];
+  return command.form === 'exec' ? [...command.args] : [...(config.Shell ?? DEFAULT_SHELL), command.args.join(' ')];
 }
 
-/** An absolute, clean folder: relative ones join the current one. */
+/** An absolute folder stays as written; a relative one joins the current one and is cleaned, as in BuildKit. */
 export function joinWorkdir(config: RunConfig, path: string): string {
-  return withoutTrailingSlash(posix.resolve('/', config.WorkingDir || '/', path));
+  if (path.startsWith('/')) return path;
+  const current = posix.resolve('/', config.WorkingDir || '/');
+  return path === '' ? config.WorkingDir || '/' : withoutTrailingSlash(posix.join(current, path));
 }
 
 function withoutTrailingSlash(path: string): string {
@@ -96,6 +103,23 @@ function withoutTrailingSlash(path: string): string {
 /** The words of EXPOSE as single ports with protocol. @throws invalid_argument */
 export function portsOf(texts: readonly string[]): string[] {
   return texts.flatMap((text) => parsePortSpec(text).ports);
+}
+
+/** Any number but 0 will do, as with Docker. */
+function requireSignal(text: string): void {
+  if (/^[-+]?\d{1,18}$/.test(text) ? Number(text) !== 0 : isSignalName(text)) return;
+  throw new LadingError('invalid_argument', `invalid signal: ${text}`, {
+    hint: 'write a name such as SIGTERM, or a number',
+  });
+}
+
+function isSignalName(text: string): boolean {
+  try {
+    return signalNumber(text) > 0;
+  } catch (error) {
+    if (isLadingError(error, 'invalid_argument')) return false;
+    throw error;
+  }
 }
 
 function emptyObjects(keys: readonly string[]): Record<string, object> {

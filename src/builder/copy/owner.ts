@@ -6,33 +6,44 @@ const MAX_ID = 2 ** 32 - 2;
 
 /**
  * --chown: "user[:group]", names from the image's own /etc/passwd and /etc/group. Without a group it is the one
- * /etc/passwd gives a named user, and the same number for a numeric one, as in BuildKit.
- * @throws invalid_argument
+ * /etc/passwd gives a named user, and the same number for a numeric one, as in BuildKit; as there, too, a name that is not found
+ * counts as none.
+ * @param onMissing told of such a name
+ * @throws invalid_argument for a number that is none
  */
-export function resolveOwner(rootfs: Rootfs, text: string): Owner {
+export function resolveOwner(
+  rootfs: Rootfs,
+  text: string,
+  onMissing: (message: string) => void = () => undefined,
+): Owner {
   const colon = text.indexOf(':');
   const user = colon < 0 ? text : text.slice(0, colon);
   const group = colon < 0 ? '' : text.slice(colon + 1);
-  const owner = user === '' ? { uid: 0, gid: 0 } : userOf(rootfs, user);
-  return group === '' ? owner : { uid: owner.uid, gid: groupOf(rootfs, group) };
+  const owner = (user === '' ? undefined : userOf(rootfs, user, onMissing)) ?? { uid: 0, gid: 0 };
+  return { uid: owner.uid, gid: (group === '' ? undefined : groupOf(rootfs, group, onMissing)) ?? owner.gid };
 }
 
-function userOf(rootfs: Rootfs, name: string): Owner {
+type OnMissing = (message: string) => void;
+
+function userOf(rootfs: Rootfs, name: string, onMissing: OnMissing): Owner | undefined {
   if (/^\d+$/.test(name)) return { uid: checkedId(name, 'user'), gid: checkedId(name, 'user') };
-  const [, , uid, gid] = entryOf(rootfs, name, 'passwd');
-  return { uid: checkedId(uid, 'user'), gid: checkedId(gid, 'group') };
+  const entry = entryOf(rootfs, name, 'passwd');
+  if (entry) return { uid: checkedId(entry[2], 'user'), gid: checkedId(entry[3], 'group') };
+  onMissing(`--chown: no user ${JSON.stringify(name)} in /etc/passwd of the image: root is used`);
+  return undefined;
 }
 
-function groupOf(rootfs: Rootfs, name: string): number {
-  return checkedId(/^\d+$/.test(name) ? name : entryOf(rootfs, name, 'group')[2], 'group');
+function groupOf(rootfs: Rootfs, name: string, onMissing: OnMissing): number | undefined {
+  if (/^\d+$/.test(name)) return checkedId(name, 'group');
+  const entry = entryOf(rootfs, name, 'group');
+  if (entry) return checkedId(entry[2], 'group');
+  onMissing(`--chown: no group ${JSON.stringify(name)} in /etc/group of the image: the user's is used`);
+  return undefined;
 }
 
-function entryOf(rootfs: Rootfs, name: string, table: 'passwd' | 'group'): string[] {
+function entryOf(rootfs: Rootfs, name: string, table: 'passwd' | 'group'): string[] | undefined {
   const lines = rootfs.readText(`etc/${table}`, MAX_BYTES)?.split('\n') ?? [];
-  const line = lines.find((entry) => entry.startsWith(`${name}:`));
-  if (line !== undefined) return line.split(':');
-  const what = table === 'passwd' ? 'user' : 'group';
-  throw new LadingError('invalid_argument', `unable to find ${what} ${name}: no matching entries in ${table} file`);
+  return lines.find((entry) => entry.startsWith(`${name}:`))?.split(':');
 }
 
 function checkedId(text: string | undefined, what: 'user' | 'group'): number {

@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { extractTar } from '../../archive/index.ts';
 import { IgnoreMatcher, type AddInstruction, type CopyInstruction, type Stage } from '../../dockerfile/index.ts';
-import { LadingError } from '../../errors/index.ts';
 import { shownGitAddress, type ChainID, type RunConfig } from '../../oci/index.ts';
 import { checkChecksum, isArchive, readFileOf, refuseRemote, sourceKind } from '../copy/add-sources.ts';
 import { copyUnits, type CopyOptions } from '../copy/copy-units.ts';
@@ -94,7 +93,8 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
       const mounted = await session.o.scratch.mounted(mount);
       try {
         using rootfs = new Rootfs(mounted.path);
-        const owner = chown === undefined ? undefined : resolveOwner(rootfs, chown);
+        const owner =
+          chown === undefined ? undefined : resolveOwner(rootfs, chown, (message) => session.o.progress.warn(message));
         const options: CopyOptions = {
           owner: owner ?? (source.kind === 'layers' ? undefined : ROOT),
           parentOwner: owner ?? ROOT,
@@ -139,18 +139,10 @@ interface Target {
   readonly options: CopyOptions;
 }
 
-/** The absolute destination; with "/" at its end when it has to be a folder. @throws invalid_argument when several sources would share a file name */
-export function destination(
-  config: RunConfig,
-  { kind, sources, heredocs, dest }: Pick<Files, 'kind' | 'sources' | 'heredocs' | 'dest'>,
-): string {
+/** The absolute destination; with "/" at its end when it has to be a folder. Of several sources for one that is none, the last remains, as with BuildKit. */
+export function destination(config: RunConfig, { dest }: Pick<Files, 'dest'>): string {
   const absolute = posix.resolve('/', config.WorkingDir || '/', dest);
   const isFolder = dest === '' || dest === '.' || dest.endsWith('/') || dest.endsWith('/.');
-  if (!isFolder && sources.length + heredocs.length > 1)
-    throw new LadingError(
-      'invalid_argument',
-      `When using ${kind.toUpperCase()} with more than one source file, the destination must be a directory and end with a /`,
-    );
   return isFolder && absolute !== '/' ? `${absolute}/` : absolute;
 }
 

@@ -1,25 +1,27 @@
 import type { ChainID } from '../../oci/index.ts';
+import { resolveOwner } from '../copy/owner.ts';
 import { Rootfs } from '../copy/rootfs.ts';
 import type { BuildSession } from '../session.ts';
 import type { LayerOperation } from '../solver.ts';
 
-/** WORKDIR makes the folder when it is missing; else there is no layer. */
+/** WORKDIR makes the folder, the user's own, when it is missing; else there is no layer. */
 export function workdirOperation(
   session: BuildSession,
   text: string,
   parent: ChainID | undefined,
   path: string,
+  user: string,
 ): LayerOperation {
   return {
     kind: 'workdir',
     text,
     parent,
-    inputs: { path },
+    inputs: { path, ...(user === '' ? {} : { user }) },
     make: async ({ mount }) => {
       const mounted = await session.o.scratch.mounted(mount);
       try {
         using rootfs = new Rootfs(mounted.path);
-        rootfs.ensureFolder(rootfs.resolve(path), { uid: 0, gid: 0 });
+        rootfs.ensureFolder(rootfs.resolve(path), resolveOwner(rootfs, user));
       } finally {
         await mounted.release();
       }

@@ -1,4 +1,5 @@
 import { Problem } from '../dockerfile-error.ts';
+import { heredocText } from '../parser/heredoc.ts';
 import { parseArguments } from '../parser/arguments.ts';
 import type { EscapeCharacter } from '../parser/directives.ts';
 import type { Node } from '../parser/parser.ts';
@@ -17,6 +18,6 @@ export function parseOnbuild(node: Node, escape: EscapeCharacter): OnbuildInstru
   if (name === 'ONBUILD') throw new Problem("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", first);
   if (name === 'MAINTAINER' || name === 'FROM') throw new Problem(`${name} isn't allowed as an ONBUILD trigger`, first);
   parseArguments(first.toLowerCase(), trimSpace(takeFlags(rest, escape).rest), escape);
-  const bodies = node.heredocs.map((heredoc) => `\n${heredoc.content}${heredoc.name}`);
+  const bodies = node.heredocs.map(heredocText);
   return { ...baseOf(node, 'onbuild'), trigger: trimSpace(node.original.slice('onbuild'.length)) + bodies.join('') };
 }

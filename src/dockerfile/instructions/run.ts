@@ -1,5 +1,5 @@
 import { Problem } from '../dockerfile-error.ts';
-import { heredocMarkOf, type Heredoc } from '../parser/heredoc.ts';
+import { heredocMarkOf, heredocText, type Heredoc } from '../parser/heredoc.ts';
 import type { Node } from '../parser/parser.ts';
 import { baseOf } from './base.ts';
 import { parseFlags } from './flags.ts';
@@ -43,7 +43,7 @@ export function runCommand(
   if (!first) return { kind: 'args', args: run.args };
   const line = run.args[0] ?? '';
   if (!heredocMarkOf(line)) {
-    const bodies = run.heredocs.map((heredoc) => `\n${heredoc.content}${heredoc.name}`);
+    const bodies = run.heredocs.map(heredocText);
     return { kind: 'args', args: [line + bodies.join('')] };
   }
   return first.content.startsWith('#!') ? { kind: 'file', file: first } : { kind: 'args', args: [first.content] };

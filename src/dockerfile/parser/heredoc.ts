@@ -8,13 +8,20 @@ export interface Heredoc {
   readonly name: string;
   /** Leading tabs are already removed when `chomp` is set. */
   readonly content: string;
+  /** The content with its tabs, when they make a difference: what a shell is given. */
+  readonly raw?: string;
   /** False when the name was quoted: variables in the content stay as they are. */
   readonly expand: boolean;
   /** Written with `<<-`. */
   readonly chomp: boolean;
 }
 
-export type HeredocMark = Omit<Heredoc, 'content'>;
+export type HeredocMark = Omit<Heredoc, 'content' | 'raw'>;
+
+/** A here-document as it stands in the file, its terminator included, with a line break in front. */
+export function heredocText({ name, content, raw = content }: Heredoc): string {
+  return `\n${raw}${name}`;
+}
 
 const NO_ENV: Env = new Map();
 const OPERATOR = /^\d*<<(-?)/;
@@ -48,10 +55,15 @@ export function heredocMarksOf(line: string): HeredocMark[] {
 /** Reads the lines up to the terminator. */
 export function readHeredoc(mark: HeredocMark, lines: SourceLines): Heredoc {
   const content: string[] = [];
+  const raw: string[] = [];
   for (let line = lines.next(); line !== undefined; line = lines.next()) {
     const stripped = mark.chomp ? line.replace(/^\t+/, '') : line;
-    if (trimNewline(stripped) === mark.name) return { ...mark, content: content.join('') };
+    if (trimNewline(stripped) === mark.name) {
+      const [text, whole] = [content.join(''), raw.join('')];
+      return { ...mark, content: text, ...(whole === text ? {} : { raw: whole }) };
+    }
     content.push(stripped);
+    raw.push(line);
   }
   throw new Problem('unterminated heredoc', '<<', `end it with a line that holds ${mark.name} and nothing else`);
 }

@@ -22,7 +22,7 @@ import { FileTree } from '../tree/file-tree.ts';
 import { copyUnits } from './copy-units.ts';
 import { digestUnits } from './digest-units.ts';
 import { parseMode } from './mode.ts';
-import { resolveOwner } from './owner.ts';
+import { missingOwner, resolveOwner } from './owner.ts';
 import { Rootfs } from './rootfs.ts';
 import { selectUnits } from './select.ts';
 
@@ -260,13 +260,26 @@ test('resolveOwner() reads names from the image itself', (t) => {
     ['1000:1001', '1000:50', '5:5', '5:6', '0:50'],
   );
   const told: string[] = [];
-  const lenient = ['nobody', 'app:nogroup', '1:2:3'].map((text) => resolveOwner(rootfs, text, (one) => told.push(one)));
+  const lenient = ['nobody', 'app:nogroup', '1:2:3'].map((text) =>
+    resolveOwner(rootfs, text, (...one) => told.push(one.join(' '))),
+  );
   assert.deepEqual(lenient, [
     { uid: 0, gid: 0 },
     { uid: 1000, gid: 1001 },
     { uid: 1, gid: 1 },
   ]);
-  assert.match(told.join('\n'), /no user "nobody"[^]*no group "nogroup"[^]*no group "2:3"/);
+  assert.deepEqual(told, ['user nobody', 'group nogroup', 'group 2:3']);
+  assert.throws(
+    () =>
+      resolveOwner(
+        rootfs,
+        'nobody',
+        missingOwner(undefined, () => undefined),
+      ),
+    {
+      message: 'unable to find user nobody: the stage has no files yet',
+    },
+  );
 });
 
 test('parseMode() reads octal and symbolic modes', () => {

@@ -8,7 +8,7 @@ import { copyUnits, type CopyOptions } from '../copy/copy-units.ts';
 import { httpMaterial, type Downloads, type RemoteFile } from '../copy/downloads.ts';
 import { copyRepository, gitSources } from '../copy/git-sources.ts';
 import { isOctal, parseMode } from '../copy/mode.ts';
-import { resolveOwner } from '../copy/owner.ts';
+import { missingOwner, resolveOwner } from '../copy/owner.ts';
 import { Rootfs } from '../copy/rootfs.ts';
 import type { BuildSession, FileSource, Selection } from '../session.ts';
 import type { LayerOperation } from '../solver.ts';
@@ -93,8 +93,8 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
       const mounted = await session.o.scratch.mounted(mount);
       try {
         using rootfs = new Rootfs(mounted.path);
-        const owner =
-          chown === undefined ? undefined : resolveOwner(rootfs, chown, (message) => session.o.progress.warn(message));
+        const missing = missingOwner(below, (message) => session.o.progress.warn(message));
+        const owner = chown === undefined ? undefined : resolveOwner(rootfs, chown, missing);
         const options: CopyOptions = {
           owner: owner ?? (source.kind === 'layers' ? undefined : ROOT),
           parentOwner: owner ?? ROOT,
@@ -125,7 +125,8 @@ async function numericOwner(
   if (chown === undefined || /^\d*(?::\d*)?$/.test(chown)) return chown;
   const { root } = await session.open({ kind: 'layers', chainId: parent });
   using rootfs = new Rootfs(root);
-  const { uid, gid } = resolveOwner(rootfs, chown);
+  const warn = (message: string): void => session.o.progress.warn(message);
+  const { uid, gid } = resolveOwner(rootfs, chown, missingOwner(parent, warn));
   return `${uid}:${gid}`;
 }
 

@@ -1,5 +1,5 @@
 import type { ChainID } from '../../oci/index.ts';
-import { resolveOwner } from '../copy/owner.ts';
+import { missingOwner, resolveOwner } from '../copy/owner.ts';
 import { Rootfs } from '../copy/rootfs.ts';
 import type { BuildSession } from '../session.ts';
 import type { LayerOperation } from '../solver.ts';
@@ -20,8 +20,9 @@ export function workdirOperation(
     make: async ({ mount }) => {
       const mounted = await session.o.scratch.mounted(mount);
       try {
+        const warn = (message: string): void => session.o.progress.warn(message);
         using rootfs = new Rootfs(mounted.path);
-        rootfs.ensureFolder(rootfs.resolve(path), resolveOwner(rootfs, user));
+        rootfs.ensureFolder(rootfs.resolve(path), resolveOwner(rootfs, user, missingOwner(parent, warn)));
       } finally {
         await mounted.release();
       }

@@ -140,10 +140,13 @@ describe('Builder', { skip: missing.length > 0 && missing.join(', ') }, () => {
       'RUN echo tool > /tool && chown 7:8 /tool',
       'FROM scratch AS final',
       'COPY --from=tool /tool /bin/',
-      'COPY --from=0 --chown=worker /base /base2',
+      'COPY --from=0 --chown=5 /base /base2',
     ].join('\n');
-    await assert.rejects(build(text), /unable to find user worker/);
-    const { image } = await build(text.replace('=worker', '=5'));
+    await assert.rejects(
+      build(text.replace('--from=tool', '--from=tool --chown=worker')),
+      /unable to find user worker/,
+    );
+    const { image } = await build(text);
     const tool = statSync(join(await harness.snapshotter.upperDirOf(image.layers[0]!.chainId), 'bin/tool'));
     assert.deepEqual([tool.uid, tool.gid], [7, 8]);
     const base = statSync(join(await topLayer(image), 'base2'));

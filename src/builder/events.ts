@@ -75,6 +75,8 @@ export interface BuildExplanation {
   readonly message: string;
   /** What differed first: "new", "file", "arg", "env", "base", "parent", "mount", "flag", "command", "no-cache", … */
   readonly cause: string;
+  /** Of "parent": the step above that changed. */
+  readonly parent?: number;
   /** The thing that differs (a path, a variable's name) with its earlier and present value; secret values never. */
   readonly subject?: string;
   readonly before?: string;

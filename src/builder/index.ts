@@ -7,5 +7,6 @@ export { applyConfigInstruction, type ApplyOptions } from './config/apply-config
 export type { CacheInputs, CacheRecord } from './cache/cache-record.ts';
 export { pushAttestations } from './attest/push-attestations.ts';
 export { attestAnew, readStatements, type Statement } from './attest/statement.ts';
+export type { BuildRun, RunStep } from './explain/build-runs.ts';
 export type { PruneOptions } from './cache/prune-cache.ts';
 export type * from './types.ts';

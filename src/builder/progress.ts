@@ -40,12 +40,13 @@ export class Progress {
   /** A step that is no instruction, but work on a cache or an output. */
   extra(name: string, stage = 'cache'): StepProgress {
     const step = ++this.total;
-    return new StepProgress(step, this.onEvent, (status, details) => ({
+    const place = `[${stage}]`;
+    return new StepProgress({ step, place }, this.onEvent, (status, details) => ({
       kind: 'step',
       step,
       total: this.total,
       stage,
-      place: `[${stage}]`,
+      place,
       name,
       status,
       ...details,
@@ -90,16 +91,17 @@ export class PlatformProgress {
   /** ONBUILD triggers get numbers at the end: they are not known before. */
   begin(stage: Stage, instruction: Instruction): StepProgress {
     const build = this.#build;
-    const place = this.#places.get(instruction);
-    const step = place?.step ?? ++build.total;
+    const known = this.#places.get(instruction);
+    const step = known?.step ?? ++build.total;
+    const place = this.#textOf(stage, known?.inStage ?? 'onbuild');
     const { platform } = this.#options;
     const name = withoutUserinfo(instruction.original);
-    return new StepProgress(step, build.onEvent, (status, details) => ({
+    return new StepProgress({ step, place }, build.onEvent, (status, details) => ({
       kind: 'step',
       step,
       total: build.total,
       stage: stage.name ?? `stage-${stage.index}`,
-      place: this.#textOf(stage, place?.inStage ?? 'onbuild'),
+      place,
       name,
       status,
       ...details,
@@ -135,13 +137,20 @@ type Describe = (status: BuildStepEvent['status'], details?: Partial<BuildStepEv
 /** One step's reports: started once, ended once. Output is decoded without cutting characters. */
 export class StepProgress {
   readonly number: number;
+  /** "[build 2/4]" */
+  readonly place: string;
   readonly #onEvent: (event: BuildEvent) => void;
   readonly #describe: Describe;
   readonly #startedMs = performance.now();
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
 
-  constructor(step: number, onEvent: (event: BuildEvent) => void, describe: Describe) {
+  constructor(
+    { step, place }: { readonly step: number; readonly place: string },
+    onEvent: (event: BuildEvent) => void,
+    describe: Describe,
+  ) {
     this.number = step;
+    this.place = place;
     this.#onEvent = onEvent;
     this.#describe = describe;
     onEvent(describe('started'));

@@ -187,7 +187,7 @@ class StageBuilder {
       explained.solved(solved);
       const chainId = solved.layer?.chainId ?? operation.parent;
       const entry = { kind: 'step', key: solved.plainKey, text: operation.text, chainId } as const;
-      const numbered = progress ? { ...entry, step: progress.number } : entry;
+      const numbered = progress ? { ...entry, step: progress.number, place: progress.place } : entry;
       this.#state = { ...this.#state, lineage: [...lineage, numbered] };
       return solved;
     } catch (error) {

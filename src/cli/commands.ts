@@ -10,6 +10,7 @@ export interface CommandEntry {
 export const GROUPS: Readonly<Record<string, string>> = {
   builder: 'Manage the build cache',
   builds: 'Look at what builds did',
+  cache: 'Look into the build cache',
   container: 'Manage containers',
   image: 'Manage images',
   manifest: 'Look at image manifests',
@@ -79,6 +80,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   verb('builds log,builds logs,build log', 'Show what a build’s steps printed', () => import('./command/builds/log.ts')),
   verb('builds profile,build profile', 'Draw where a build’s time and bytes went', () => import('./command/builds/profile.ts')),
   verb('builds rm,builds remove', 'Forget builds and their logs', () => import('./command/builds/rm.ts')),
+  verb('cache why', 'Tell why steps of the last build were not cached', () => import('./command/cache/why.ts')),
   verb('builder prune', 'Remove build cache', () => import('./command/builder/prune.ts')),
   verb('network ls,network list', 'List networks', () => import('./command/network/ls.ts')),
   verb('network create', 'Create a network', () => import('./command/network/create.ts')),

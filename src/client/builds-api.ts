@@ -1,7 +1,7 @@
-import type { BuildRecord, LogPiece, RecordedStep } from '../api/index.ts';
+import type { BuildRecord, BuildRun, LogPiece, RecordedStep } from '../api/index.ts';
 import { pathOf, type Caller } from './caller.ts';
 
-export type { BuildRecord, LogPiece, RecordedStep } from '../api/index.ts';
+export type { BuildRecord, BuildRun, LogPiece, RecordedStep, RunStep } from '../api/index.ts';
 
 /** `/lading/builds`: what earlier builds did. */
 export class BuildsApi {
@@ -23,6 +23,11 @@ export class BuildsApi {
 
   remove(ref: string): Promise<{ id: string }> {
     return this.#caller.json('DELETE', `/lading/builds/${pathOf(ref)}`);
+  }
+
+  /** The last build of a name, a tag or an image ID (without one, of all): why its steps were not cached. */
+  why(build?: string): Promise<BuildRun> {
+    return this.#caller.json('GET', '/lading/cache/why', { query: { build } });
   }
 
   /** Each step's heading, then its pieces. */

@@ -4,7 +4,7 @@ export { ApiError } from './api-error.ts';
 export { Demultiplexer, type FrameStream } from './demultiplex.ts';
 export { formatEndpoint, parseEndpoint, type Endpoint } from './endpoint.ts';
 export type { AttachQuery } from './containers-api.ts';
-export type { BuildRecord, LogPiece, RecordedStep } from './builds-api.ts';
+export type { BuildRecord, BuildRun, LogPiece, RecordedStep, RunStep } from './builds-api.ts';
 export type { BuildContext, BuildOptions } from './images-api.ts';
 export type { Query } from './query.ts';
 export type * from './container-config.ts';

@@ -3,7 +3,7 @@ import type { Builder, TerminalSize } from '../builder/index.ts';
 import type { BuildHistory } from './builds/index.ts';
 import { LadingError } from '../errors/index.ts';
 import type { EventBus } from './events.ts';
-import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, Filters } from './types.ts';
+import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, BuildRun, Filters } from './types.ts';
 
 /** Use cases of builds. What a failed build stored is collected; its good steps stay cached. */
 export class LocalBuilder implements BuildEngine {
@@ -61,6 +61,10 @@ export class LocalBuilder implements BuildEngine {
       await this.#collect().catch(() => 0);
       throw error;
     }
+  }
+
+  why(build: string | undefined): BuildRun {
+    return this.#builder.why(build);
   }
 
   openFailedStep(id: string, size: TerminalSize): ReturnType<BuildEngine['openFailedStep']> {

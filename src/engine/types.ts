@@ -3,6 +3,7 @@ import type {
   BuildEvent,
   BuildRequest,
   BuildResult,
+  BuildRun,
   Credentials,
   StepTerminal,
   TerminalSize,
@@ -16,9 +17,11 @@ export type {
   BuildEvent,
   BuildRequest,
   BuildResult,
+  BuildRun,
   BuildSettings,
   ContextSource,
   Credentials,
+  RunStep,
 } from '../builder/index.ts';
 
 /**
@@ -476,6 +479,11 @@ export interface BuildEngine {
     size: TerminalSize,
   ): Promise<{ terminal: StepTerminal; banner: string; leave: () => void }>;
   resizeFailedStep(id: string, size: TerminalSize): Promise<void>;
+  /**
+   * The last build of a name, a tag or an image ID; without one, of all: its steps and why they were not cached.
+   * @throws not_found
+   */
+  why(build: string | undefined): BuildRun;
   /** What earlier builds did. */
   readonly history: Pick<BuildHistory, 'list' | 'get' | 'previousOf' | 'log' | 'remove'>;
 }

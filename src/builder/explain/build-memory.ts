@@ -130,7 +130,11 @@ export class BuildMemory {
   }
 }
 
-function withoutNumber({ step: _number, ...entry }: Extract<Lineage[number], { kind: 'step' }>): Lineage[number] {
+function withoutNumber({
+  step: _number,
+  place: _place,
+  ...entry
+}: Extract<Lineage[number], { kind: 'step' }>): Lineage[number] {
   return entry;
 }
 

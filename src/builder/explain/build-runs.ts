@@ -6,6 +6,8 @@ import { formatReference, parseReference, withDefaultTag } from '../../oci/index
 /** A step of a build that ended, as `cache why` tells it. */
 export interface RunStep {
   readonly step: number;
+  /** "[build 2/4]" */
+  readonly place: string;
   readonly stage: string;
   readonly platform: string;
   readonly kind: string;
@@ -16,6 +18,7 @@ export interface RunStep {
   /** Why it was not cached; absent when it was. */
   readonly cause?: string;
   readonly message?: string;
+  readonly parent?: number;
   readonly subject?: string;
   readonly before?: string;
   readonly after?: string;

@@ -4,6 +4,8 @@ export interface Difference {
   readonly cause: string;
   /** One sentence for people, without a full stop. */
   readonly message: string;
+  /** Number of the step above that changed. */
+  readonly parent?: number;
   /** What differs: a path, a variable's name, a flag. */
   readonly subject?: string;
   readonly before?: string;

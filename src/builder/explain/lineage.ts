@@ -19,8 +19,9 @@ export interface LineageStep {
   readonly text: string;
   /** Of all layers up to it. */
   readonly chainId?: ChainID | undefined;
-  /** Its number in the build that runs. */
+  /** Its number and place in the build that runs. */
   readonly step?: number;
+  readonly place?: string;
 }
 
 /** What lies below a step: the base, then the steps in order. */
@@ -97,8 +98,9 @@ function stepDifference(
 }
 
 function parent(step: LineageStep, what: string): Difference {
-  const number = step.step === undefined ? 'a step' : `step ${step.step}`;
-  return { cause: 'parent', subject: step.text, message: `${number} above it ${what} (${oneLine(step.text)})` };
+  const name = step.place === undefined ? 'a step' : `step ${step.place}`;
+  const message = `${name} above it ${what} (${oneLine(step.text)})`;
+  return { cause: 'parent', subject: step.text, message, ...(step.step === undefined ? {} : { parent: step.step }) };
 }
 
 function removed({ text }: LineageStep): Difference {

@@ -263,6 +263,7 @@ export class ExplainedStep {
     const { operation, progress } = this.#step;
     this.#build.note({
       step: progress?.number ?? 0,
+      place: progress?.place ?? '',
       stage: this.#stage.stageName,
       platform: this.#stage.platform,
       kind: operation.kind,

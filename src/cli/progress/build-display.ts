@@ -41,3 +41,7 @@ export function resultLines({ imageId, tags, metadata }: Extract<BuildEvent, { k
     ...(typeof id === 'string' ? [`recorded as ${id}: see lading build log ${id}, lading build profile ${id}`] : []),
   ];
 }
+
+export function whyText(message: string): string {
+  return `→ not cached: ${message}`;
+}

@@ -1,5 +1,5 @@
 import type { BuildEvent } from '../../client/index.ts';
-import { failureBlock, layerText, resultLines, type BuildDisplay } from './build-display.ts';
+import { failureBlock, layerText, resultLines, whyText, type BuildDisplay } from './build-display.ts';
 import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
 import { BuildWarnings } from './build-warnings.ts';
 
@@ -26,6 +26,7 @@ export class PlainDisplay implements BuildDisplay {
       const output = this.#steps.onOutput(event);
       if (output !== undefined) this.#printLines(output.step, output.lines);
     } else if (event.kind === 'progress') this.#showProgress(event);
+    else if (event.kind === 'explain') this.#showExplanation(event);
     else if (event.kind === 'warning') {
       if (!this.#warnings.take(event)) this.#write(`WARNING: ${event.message}\n`);
     } else if (event.kind === 'result') {
@@ -52,6 +53,13 @@ export class PlainDisplay implements BuildDisplay {
     ];
     this.#printHeading(step);
     this.#write(`#${step.number} ${end}\n`);
+  }
+
+  #showExplanation(event: Extract<BuildEvent, { kind: 'explain' }>): void {
+    const step = this.#steps.onExplain(event);
+    if (step === undefined) return;
+    this.#printHeading(step);
+    this.#write(`#${step.number} ${whyText(event.message)}\n`);
   }
 
   /** One line for each new status of a thing, not for every byte. */

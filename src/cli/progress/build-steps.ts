@@ -12,6 +12,8 @@ export interface BuildStep {
   durationMs: number;
   /** Bytes of the layer it made. */
   sizeBytes: number;
+  /** Why it was not cached. */
+  why?: string;
   /** Last lines of output, oldest first. */
   readonly tail: string[];
   /** Output without its newline yet. */
@@ -55,6 +57,13 @@ export class BuildSteps {
       step.sizeBytes = event.status === 'done' ? (event.sizeBytes ?? 0) : 0;
     }
     return { step, isNew };
+  }
+
+  /** The step it is about. */
+  onExplain({ step: number, message }: Extract<BuildEvent, { kind: 'explain' }>): BuildStep | undefined {
+    const step = this.#current.get(number);
+    if (step) step.why = message;
+    return step;
   }
 
   /** Whole lines that the event completed. */

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { BuildEvent } from '../../client/index.ts';
 import { humanSize } from '../format/units.ts';
-import { amountText, failureBlock, layerText, resultLines, type BuildDisplay } from './build-display.ts';
+import { amountText, failureBlock, layerText, resultLines, whyText, type BuildDisplay } from './build-display.ts';
 import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
 import { BuildWarnings } from './build-warnings.ts';
 
@@ -38,6 +38,7 @@ export class TtyDisplay implements BuildDisplay {
   show(event: BuildEvent): void {
     if (event.kind === 'step') this.#onStep(event);
     else if (event.kind === 'output') this.#steps.onOutput(event);
+    else if (event.kind === 'explain') this.#steps.onExplain(event);
     else if (event.kind === 'progress')
       this.#steps
         .find(event.step)
@@ -104,10 +105,16 @@ export class TtyDisplay implements BuildDisplay {
     const size = layerText(step);
     const text = fit(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - size.length - 1);
     const line = `${color}${text}${color === '' ? '' : end}${dim}${size}${end}${time}`;
-    if (step.status !== 'running') return [line];
+    const why = step.why === undefined ? [] : [this.#innerLine(whyText(step.why), columns)];
+    if (step.status !== 'running') return [line, ...why];
     const output = [...step.tail, ...(step.partial === '' ? [] : [step.partial])].slice(-OUTPUT_LINES);
     const inner = [...step.progress.values(), ...output].slice(-OUTPUT_LINES);
-    return [line, ...inner.map((one) => `${dim}${fit(` => => # ${printable(one)}`, columns - 1).trimEnd()}${end}`)];
+    return [line, ...why, ...inner.map((one) => this.#innerLine(`# ${one}`, columns))];
+  }
+
+  #innerLine(text: string, columns: number): string {
+    const { dim, end } = this.#colors;
+    return `${dim}${fit(` => => ${printable(text)}`, columns - 1).trimEnd()}${end}`;
   }
 }
 

@@ -2,7 +2,7 @@ import type { BuildEvent, BuildRequest } from '../../../engine/index.ts';
 import { toLadingError } from '../../../errors/index.ts';
 import { param, type Call, type Handler } from '../../http/call.ts';
 import { JsonStream } from '../../http/json-stream.ts';
-import { filters, flag } from '../../http/query.ts';
+import { filters, flag, text } from '../../http/query.ts';
 import { sendJson, sendTar } from '../../http/respond.ts';
 import { parseBuild } from './build-request.ts';
 import { ClassicOutput } from './classic-output.ts';
@@ -56,6 +56,10 @@ async function sendBuildEvents(call: Call, request: BuildRequest): Promise<void>
 /** The id is the secret: only who reads the build's events knows it. */
 export const sendExport: Handler = async (call) => {
   await sendTar(call, await call.engine.builder.openExport(param(call, 'id')));
+};
+
+export const whyNotCached: Handler = async (call) => {
+  sendJson(call, call.engine.builder.why(text(call.query, 'build')));
 };
 
 export const pruneBuildCache: Handler = async (call) => {

@@ -1,7 +1,7 @@
 import type { Route } from '../../http/call.ts';
 import { unsupported } from '../unsupported.ts';
 import { failedStepShell, resizeFailedStep } from './failed-step.ts';
-import { build, pruneBuildCache, sendExport } from './build.ts';
+import { build, pruneBuildCache, sendExport, whyNotCached } from './build.ts';
 
 const buildkit = unsupported(
   "BuildKit's protocol",
@@ -40,6 +40,12 @@ export const BUILD_ROUTES: readonly Route[] = [
     path: '/lading/build/debug/{id}/resize',
     handler: resizeFailedStep,
     summary: 'lading: the size of that terminal; `h`, `w`',
+  },
+  {
+    method: 'GET',
+    path: '/lading/cache/why',
+    handler: whyNotCached,
+    summary: 'lading: why steps of the last build were not cached; `build` is a name, a tag or an image ID',
   },
   { method: 'POST', path: '/session', handler: buildkit, minVersion: '1.31', summary: 'Not served: 501' },
   { method: 'POST', path: '/grpc', handler: buildkit, minVersion: '1.38', summary: 'Not served: 501' },

@@ -106,10 +106,10 @@ export class BuilderHarness {
     this.#metadata = metadata;
   }
 
-  /** With an image "busybox" built from scratch, unless `bare`. `dir` reopens an earlier store. */
+  /** With an image "busybox" built from scratch, unless `bare`. `dir` reopens an earlier store; `fake` runs the steps instead of the runtime. */
   static async open(
     dir = mkdtempSync(join(tmpdir(), 'lading-builder-')),
-    { bare = false }: { readonly bare?: boolean } = {},
+    { bare = false, fake }: { readonly bare?: boolean; readonly fake?: StepExecutor } = {},
   ): Promise<BuilderHarness> {
     const metadata = openMetadata(join(dir, 'metadata.db'));
     const content = await LocalContentStore.open(join(dir, 'content'));
@@ -126,7 +126,7 @@ export class BuilderHarness {
       unpacker: new Unpacker(content, snapshotter),
       metadata,
       registries: new RegistryClient({ log: SILENT_LOG }),
-      executor,
+      executor: fake ?? executor,
       mounter: overlayMounter,
       scratchDir: join(dir, 'build'),
       resolveBase: async (reference): Promise<Image> => images.open(images.resolve(reference).record),

@@ -32,6 +32,7 @@ import { BuildArgs } from './plan/build-args.ts';
 import { formatEpoch, settleEpoch } from './plan/epoch.ts';
 import { StageGraph } from './plan/stage-graph.ts';
 import { GitRepositories } from './git/repositories.ts';
+import { sharedBases } from './platform/shared-bases.ts';
 import { Progress } from './progress.ts';
 import { CacheMounts } from './run/cache-mounts.ts';
 import { checkEntitlementNames, checkStages } from './run/entitlements.ts';
@@ -178,7 +179,8 @@ export class Builder {
         cache: this.#cache,
       });
       try {
-        return await this.#attempt({ ...fixed, explainer, abort: new AbortController() });
+        const resolveBase = sharedBases(this.#d.resolveBase);
+        return await this.#attempt({ ...fixed, explainer, resolveBase, abort: new AbortController() });
       } catch (error) {
         const lost = travel.imported.recover();
         if (lost === undefined || run.signal.aborted) {
@@ -242,6 +244,7 @@ export class Builder {
     const several = (request.platforms ?? []).length > 1;
     await using session = new BuildSession({
       ...this.#d,
+      resolveBase: parts.resolveBase,
       request,
       dockerfile,
       context,
@@ -337,6 +340,7 @@ interface Parts extends Run {
   readonly travel: TravellingCache;
   readonly abort: AbortController;
   readonly explainer: BuildExplainer;
+  readonly resolveBase: BuilderDependencies['resolveBase'];
 }
 
 interface Run {

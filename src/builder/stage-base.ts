@@ -2,7 +2,7 @@ import type { Stage } from '../dockerfile/index.ts';
 import type { Image } from '../image/index.ts';
 import { locateFailure } from './build-error.ts';
 import { DEFAULT_PATH, envMap, setEnv } from './config/apply-config.ts';
-import { formatPlatform } from '../oci/index.ts';
+import { formatPlatform, parsePlatform } from '../oci/index.ts';
 import { HISTORY_COMMENT } from './config/history.ts';
 import { copyUnits } from './copy/copy-units.ts';
 import { Rootfs } from './copy/rootfs.ts';
@@ -29,7 +29,7 @@ async function baseOf(stage: Stage, session: BuildSession, step: StepProgress): 
   const source = session.o.graph.baseOf(stage);
   switch (source.kind) {
     case 'scratch':
-      return emptyImage(session);
+      return emptyImage(session, source.platform);
     case 'stage':
       // Variables win again over arguments that were declared behind them.
       return { ...(await session.stage(source.stage)), shadowing: new Set() };
@@ -82,9 +82,9 @@ async function fromFiles(source: Extract<Source, { kind: 'files' }>, session: Bu
   };
 }
 
-function emptyImage(session: BuildSession): StageResult {
+function emptyImage(session: BuildSession, platform?: string): StageResult {
   return {
-    platform: session.o.platform,
+    platform: platform === undefined ? session.o.platform : parsePlatform(platform),
     config: { WorkingDir: '/' },
     author: undefined,
     layers: [],

@@ -123,8 +123,10 @@ class StageBuilder {
     const parent = this.#state.layers.at(-1)?.chainId;
     switch (instruction.kind) {
       case 'run': {
+        const { platform } = this.#state;
         const seen = { ...config, Env: this.#stepEnv() };
-        const context = { session, stage: this.#stage, config: seen, parent, args: this.#argValues(), step: step! };
+        const shared = { session, stage: this.#stage, platform, parent, step: step! };
+        const context = { ...shared, config: seen, args: this.#argValues() };
         const operation = await runOperation(context, instruction);
         return this.#layer(operation, describeRun(runArguments(config, instruction), this.#shownArgs()), step);
       }

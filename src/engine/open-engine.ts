@@ -8,8 +8,8 @@ import { Builder } from '../builder/index.ts';
 import { LocalContentStore } from '../content/index.ts';
 import { RegistryClient } from '../distribution/index.ts';
 import { LadingError } from '../errors/index.ts';
-import { ImageStore, LayerBlobs, Referrers, Unpacker } from '../image/index.ts';
-import { parseReference, platformMatches, withDefaultTag } from '../oci/index.ts';
+import { ImageStore, LayerBlobs, Referrers, Unpacker, type Image } from '../image/index.ts';
+import { hostPlatform, parseReference, platformMatches, withDefaultTag, type Platform } from '../oci/index.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { NetworkManager } from '../network/index.ts';
 import { cgroupVersion, openRuntime } from '../runtime/index.ts';
@@ -301,15 +301,21 @@ async function resolveBase(
   puller: ImagePuller,
   ...[reference, request]: Parameters<ResolveBase>
 ): ReturnType<ResolveBase> {
-  const found = request.pull ? undefined : images.find(reference);
-  const local = found && (await images.open(found.record));
-  if (local && (!request.platform || platformMatches(request.platform, local.config))) return local;
+  const { platform, pull } = request;
+  const local = pull ? undefined : await localBase(images, reference, platform);
+  if (local) return local;
   return puller.pull(withDefaultTag(parseReference(reference)), {
     onProgress: request.onProgress,
-    ...(request.platform ? { platform: request.platform } : {}),
+    ...(platform ? { platform, beside: !platformMatches(hostPlatform(), platform) } : {}),
     ...(request.credentials ? { credentials: request.credentials } : {}),
     ...(request.signal ? { signal: request.signal } : {}),
   });
+}
+
+async function localBase(images: ImageStore, reference: string, platform?: Platform): Promise<Image | undefined> {
+  if (platform) return images.findFor(reference, platform);
+  const found = images.find(reference);
+  return found && images.open(found.record);
 }
 
 /** Certificates of the machine's own authority, where its administrator names a file (bin/ladingd hands NODE_EXTRA_CA_CERTS over). */

@@ -13,7 +13,7 @@ import type { FilesContext, LayoutContext, NamedContexts } from '../context/name
 
 /** Where a FROM, COPY --from or --mount from= leads. */
 export type Source =
-  | { readonly kind: 'scratch' }
+  | { readonly kind: 'scratch'; readonly platform?: string }
   | { readonly kind: 'stage'; readonly stage: Stage }
   | { readonly kind: 'image'; readonly reference: string; readonly platform?: string }
   | { readonly kind: 'layout'; readonly layout: LayoutContext; readonly platform?: string }
@@ -64,7 +64,7 @@ export class StageGraph {
     const { image, platform } = expandInstruction(stage.from, this.#globalArgs, options).instruction;
     const replaced = stage.name === undefined ? undefined : this.#context(stage.name, platform);
     if (replaced) return replaced;
-    if (image === 'scratch') return { kind: 'scratch' };
+    if (image === 'scratch') return { kind: 'scratch', ...(platform === undefined ? {} : { platform }) };
     const earlier = this.#stages.slice(0, stage.index).findLast(({ name }) => name === image);
     if (earlier) return { kind: 'stage', stage: earlier };
     return (

@@ -2,11 +2,12 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand, type RunInstruction, type Stage } from '../../dockerfile/index.ts';
 import { LadingError, isLadingError } from '../../errors/index.ts';
-import type { ChainID, RunConfig } from '../../oci/index.ts';
+import type { ChainID, Platform, RunConfig } from '../../oci/index.ts';
 import type { ContainerMount } from '../../runtime/index.ts';
 import { goQuote } from '../config/go-format.ts';
 import { DEFAULT_PATH, envMap, withShell } from '../config/apply-config.ts';
 import type { StepProgress } from '../progress.ts';
+import { checkRunnable } from '../platform/emulation.ts';
 import { removeMountStubs } from '../run/mount-stubs.ts';
 import type { BuildSession } from '../session.ts';
 import type { LayerOperation } from '../solver.ts';
@@ -20,6 +21,8 @@ import { prepareMounts } from './run-mounts.ts';
 export interface RunStepContext {
   readonly session: BuildSession;
   readonly stage: Stage;
+  /** Of the programs in the stage. */
+  readonly platform: Platform;
   readonly config: RunConfig;
   readonly parent: ChainID | undefined;
   /** Declared arguments that have a value. */
@@ -78,6 +81,7 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
       mounts: run.mounts,
     },
     make: async ({ mount, upperDir }) => {
+      await checkRunnable(context.platform);
       const files = script ? [await scriptMount(session, script)] : [];
       await mounts.use(async (ready) => {
         const process = {

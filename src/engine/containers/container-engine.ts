@@ -130,7 +130,9 @@ export class LocalContainers implements ContainerEngine {
   async #imageOf(request: CreateContainer): Promise<Image> {
     const { images } = this.#d;
     if (!request.config.Image) throw new LadingError('invalid_argument', 'no image specified');
-    const image = await images.open(images.resolve(request.config.Image).record);
+    const { record } = images.resolve(request.config.Image);
+    const wanted = request.platform && (await images.findFor(request.config.Image, request.platform));
+    const image = wanted ?? (await images.open(record));
     if (request.platform && !platformMatches(request.platform, image.config))
       throw new LadingError(
         'not_found',

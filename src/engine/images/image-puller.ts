@@ -17,6 +17,8 @@ import {
   parseManifestDocument,
   shortId,
   type ChainID,
+  type Descriptor,
+  type Digest,
   type Platform,
   type Reference,
 } from '../../oci/index.ts';
@@ -37,6 +39,8 @@ export interface PullerDependencies {
 
 export interface PullOptions {
   readonly platform?: Platform;
+  /** A base of a build for another platform: names keep meaning what they mean on this machine. */
+  readonly beside?: boolean;
   readonly credentials?: Credentials;
   readonly onProgress: OnProgress;
   readonly signal?: AbortSignal;
@@ -99,10 +103,15 @@ export class ImagePuller {
       };
       const { target } = pulled;
       const byDigest: Reference = { domain: reference.domain, path: reference.path, digest: target.digest };
-      images.put(record, [
-        { reference: byDigest, target },
-        ...(reference.tag === undefined || reference.digest !== undefined ? [] : [{ reference, target }]),
-      ]);
+      const names = [byDigest, ...(reference.tag === undefined || reference.digest !== undefined ? [] : [reference])];
+      if (options.beside === true) this.#putBeside(record, byDigest, names, target);
+      else {
+        const others = this.#othersUnder(names, target, record.id);
+        images.put(
+          record,
+          names.map((name) => ({ reference: name, target, others })),
+        );
+      }
       events.publish('image', 'pull', familiarReference(reference), { name: familiarRepository(reference) });
       onProgress({ status: `Digest: ${target.digest}` });
       const news = before === target.digest ? 'Image is up to date for' : 'Downloaded newer image for';
@@ -112,6 +121,28 @@ export class ImagePuller {
       await collect().catch(() => 0);
       throw error;
     }
+  }
+
+  /** Adds an image for another platform to names that are there; a tag that is not there stays free for this machine's image. */
+  #putBeside(record: ImageRecord, byDigest: Reference, names: readonly Reference[], target: Descriptor): void {
+    const { images } = this.#d;
+    const known = names.flatMap((reference) => {
+      const name = images.reference(reference);
+      return name ? [{ reference, name }] : [];
+    });
+    const isNew = images.reference(byDigest) === undefined;
+    images.put(record, isNew ? [{ reference: byDigest, target }] : []);
+    for (const { reference, name } of known)
+      if (name.imageId !== record.id)
+        images.tag(reference, name.imageId, name.target, [...new Set([...(name.others ?? []), record.id])]);
+  }
+
+  /** Images of the same index that are here for other platforms. */
+  #othersUnder(names: readonly Reference[], target: Descriptor, id: Digest): Digest[] {
+    const known = names.map((name) => this.#d.images.reference(name));
+    const same = known.flatMap((name) => (name?.target.digest === target.digest ? [name] : []));
+    const ids = same.flatMap(({ imageId, others = [] }) => [imageId, ...others]);
+    return [...new Set(ids)].filter((other) => other !== id);
   }
 
   async #unpack(

@@ -5,9 +5,12 @@ import { LadingError } from '../../errors/index.ts';
 import {
   LayerCompressor,
   descriptorOf,
+  putIndex,
   putManifest,
   type Image,
   type ImageLayer,
+  type ImageRecord,
+  type IndexRecord,
   type ImageStore,
   type LayerBlobs,
   type Referrer,
@@ -18,6 +21,7 @@ import {
   familiarReference,
   familiarRepository,
   repositoryOf,
+  parseManifestDocument,
   parseReference,
   shortId,
   type Descriptor,
@@ -38,6 +42,12 @@ export interface PusherDependencies {
   readonly leases: Leases;
 }
 
+interface PushOptions {
+  readonly credentials?: Credentials;
+  readonly onProgress: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
 /** Leases a digest for as long as the push runs. */
 type Keep = (digest: Digest) => Promise<void>;
 
@@ -51,11 +61,8 @@ export class ImagePusher {
     this.#compressor = new LayerCompressor(dependencies.content, dependencies.layerBlobs);
   }
 
-  async push(
-    reference: Reference,
-    options: { credentials?: Credentials; onProgress: OnProgress; signal?: AbortSignal },
-  ): Promise<void> {
-    const { client, content, images, events, leases } = this.#d;
+  async push(reference: Reference, options: PushOptions): Promise<void> {
+    const { images, events, leases } = this.#d;
     const found = images.find(familiarReference(reference));
     if (!found?.reference)
       throw new LadingError(
@@ -65,11 +72,27 @@ export class ImagePusher {
       );
     await using lease = leases.take();
     const keep = (digest: Digest): Promise<void> => lease.addDigest(digest);
-    await keep(found.record.manifest.digest);
-    await keep(found.record.id);
-    const image = await images.open(found.record);
-    for (const layer of image.layers) await keep(layer.blob.digest);
     options.onProgress({ status: `The push refers to repository [${repositoryOf(reference)}]` });
+    const { record, index } = found;
+    const pushed = index
+      ? await this.#pushIndex(reference, index, keep, options)
+      : await this.#pushImage(reference, record, keep, options);
+    const { digest, size } = pushed;
+    const others = index?.images.map(({ id }) => id).filter((id) => id !== record.id);
+    const byDigest = { domain: reference.domain, path: reference.path, digest };
+    images.tag(byDigest, record.id, index?.descriptor ?? pushed, others);
+    events.publish('image', 'push', familiarReference(reference), { name: familiarRepository(reference) });
+    options.onProgress({ status: `${reference.tag ?? 'latest'}: digest: ${digest} size: ${size}` });
+    options.onProgress({ aux: { Tag: reference.tag ?? 'latest', Digest: digest, Size: size } });
+  }
+
+  /** One platform's image under a reference. Returns the manifest that went out. */
+  async #pushImage(reference: Reference, record: ImageRecord, keep: Keep, options: PushOptions): Promise<Descriptor> {
+    const { images } = this.#d;
+    await keep(record.manifest.digest);
+    await keep(record.id);
+    const image = await images.open(record);
+    for (const layer of image.layers) await keep(layer.blob.digest);
     const announce = ({ diffId, blob }: ImageLayer): void =>
       options.onProgress({
         id: shortId(diffId),
@@ -82,12 +105,50 @@ export class ImagePusher {
         await this.#compressor.in(layer, { compression: 'gzip' }, { keep, onStart: announce, signal: options.signal }),
       );
     const manifest = await this.#manifestFor(image, blobs, keep);
-    const config: Descriptor = await this.#configOf(image);
-    const mountFrom = this.#repositoriesOf(reference, image);
-    const pushed = await pushImage(client, reference, {
-      manifestBytes: await content.read(manifest.digest),
-      mediaType: manifest.mediaType,
-      blobs: [config, ...blobs].map((descriptor) => ({
+    const config = await this.#configOf(image);
+    await this.#send(reference, manifest, [config, ...blobs], this.#repositoriesOf(reference, image), options);
+    await this.#sendAttestations(reference, image, manifest, keep, options);
+    return manifest;
+  }
+
+  /** All platforms' images under their digests, then the index. When layers were compressed for the way, it is an index of what went out. */
+  async #pushIndex(reference: Reference, index: IndexRecord, keep: Keep, options: PushOptions): Promise<Descriptor> {
+    const { images, content } = this.#d;
+    const { domain, path } = reference;
+    await keep(index.descriptor.digest);
+    const sent = new Map<Digest, Descriptor>();
+    for (const record of images.imagesOf(index)) {
+      // Its digest is known only when its layers are compressed; the pusher of one image takes the reference it is told.
+      const manifest = await this.#pushImage({ domain, path }, record, keep, options);
+      sent.set(record.manifest.digest, manifest);
+    }
+    const { mediaType, digest } = index.descriptor;
+    const document = parseManifestDocument(await content.read(digest), mediaType);
+    if (document.kind !== 'index') throw new LadingError('data_loss', `push: ${digest} is not an index`);
+    const { manifests, annotations } = document.index;
+    const entries = manifests.map((entry) => ({ ...entry, ...sent.get(entry.digest) }));
+    const same = entries.every((entry, i) => entry.digest === manifests[i]?.digest);
+    const dockerTypes = mediaType === MEDIA.dockerList;
+    const out = same ? index.descriptor : await putIndex(content, entries, keep, { annotations, dockerTypes });
+    await this.#send(reference, out, [], [], options);
+    return out;
+  }
+
+  /** A document and its blobs; without a tag it goes under its digest. */
+  async #send(
+    reference: Reference,
+    document: Descriptor,
+    blobs: readonly Descriptor[],
+    mountFrom: readonly string[],
+    options: PushOptions,
+  ): Promise<void> {
+    const { client, content } = this.#d;
+    const { tag, digest } = reference;
+    const named = tag === undefined && digest === undefined ? { ...reference, digest: document.digest } : reference;
+    await pushImage(client, named, {
+      manifestBytes: await content.read(document.digest),
+      mediaType: document.mediaType,
+      blobs: blobs.map((descriptor) => ({
         descriptor,
         mountFrom,
         open: (start = 0) => content.open(descriptor.digest, { start }),
@@ -101,22 +162,31 @@ export class ImagePusher {
       ...(options.credentials ? { auth: options.credentials } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
     });
-    images.tag({ domain: reference.domain, path: reference.path, digest: pushed.digest }, image.id, manifest);
+  }
+
+  async #sendAttestations(
+    reference: Reference,
+    image: Image,
+    manifest: Descriptor,
+    keep: Keep,
+    { credentials: auth, signal, onProgress }: PushOptions,
+  ): Promise<void> {
+    const { client, content } = this.#d;
     const attached = await this.#attestationsFor(image, manifest, keep);
-    const { auth, signal } = { auth: options.credentials, signal: options.signal };
     const call = { ...(auth ? { auth } : {}), ...(signal ? { signal } : {}) };
     await pushAttestations(attached, reference, manifest.digest, { content, registries: client, call });
     for (const { manifest: artifact } of attached)
-      options.onProgress({ id: shortId(artifact.digest), status: 'Pushed attestation' });
-    events.publish('image', 'push', familiarReference(reference), { name: familiarRepository(reference) });
-    options.onProgress({ status: `${reference.tag ?? 'latest'}: digest: ${pushed.digest} size: ${pushed.size}` });
-    options.onProgress({ aux: { Tag: reference.tag ?? 'latest', Digest: pushed.digest, Size: pushed.size } });
+      onProgress({ id: shortId(artifact.digest), status: 'Pushed attestation' });
   }
 
   /** The stored manifest when its layers go out as they are, else one that lists what goes out. */
   async #manifestFor(image: Image, blobs: readonly Descriptor[], keep: Keep): Promise<Descriptor> {
     if (image.layers.every((layer, i) => layer.blob.digest === blobs[i]?.digest)) return image.manifest;
-    return putManifest(this.#d.content, await this.#configOf(image), blobs, keep);
+    const { content } = this.#d;
+    const { mediaType, digest } = image.manifest;
+    const stored = parseManifestDocument(await content.read(digest), mediaType);
+    const annotations = stored.kind === 'manifest' ? stored.manifest.annotations : undefined;
+    return putManifest(content, await this.#configOf(image), blobs, keep, { annotations });
   }
 
   /** Attestations name the manifest they are about: one that is made for the push gets its own. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { LadingError } from '../../errors/index.ts';
 import { LayerCompressor } from '../../image/index.ts';
 import {
@@ -42,7 +41,7 @@ export function checkOutputs(request: BuildRequest, names: readonly Reference[])
 export async function exportBuild(built: readonly BuiltPlatform[], context: ExportContext): Promise<BuildResult> {
   const { request } = context;
   const outputs = parseOutputs(request.outputs ?? [], context.names, request.annotations);
-  if (outputs.every((output) => output.kind === 'none')) return { tags: [], metadata: { ...buildRef() } };
+  if (outputs.every((output) => output.kind === 'none')) return { tags: [], metadata: {} };
   const exporting = await begin(built, context);
   const done: Exported[] = [];
   // The image store comes last: when another output fails, no name has moved.
@@ -104,7 +103,7 @@ function exportTo(output: Output, exporting: Exporting): Promise<Exported | unde
 /** Docker's keys. Of several images the first output's counts. */
 function resultOf(done: readonly Exported[], { platforms, withIndex }: Exporting): BuildResult {
   const [first] = done;
-  if (!first) return { tags: [], metadata: { ...buildRef() } };
+  if (!first) return { tags: [], metadata: {} };
   const { target } = first;
   const names = done.flatMap((one) => one.names.map(formatReference));
   const tags = done.flatMap((one) => (one.tagged ? one.names.map(formatReference) : []));
@@ -113,19 +112,12 @@ function resultOf(done: readonly Exported[], { platforms, withIndex }: Exporting
     imageId: config ?? target.digest,
     tags: [...new Set(tags)],
     metadata: {
-      ...buildRef(),
       ...(config === undefined ? {} : { 'containerimage.config.digest': config }),
       'containerimage.descriptor': target,
       'containerimage.digest': target.digest,
       ...(names.length === 0 ? {} : { 'image.name': [...new Set(names)].join(',') }),
     },
   };
-}
-
-/** As buildx names builds: builder, node, and an id of 25 letters and digits. */
-function buildRef(): { readonly 'buildx.build.ref': string } {
-  const id = [...randomBytes(25)].map((byte) => (byte % 36).toString(36)).join('');
-  return { 'buildx.build.ref': `default/default/${id}` };
 }
 
 function platformsOf({ platforms = [] }: BuildRequest): readonly Platform[] {

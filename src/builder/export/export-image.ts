@@ -26,27 +26,26 @@ async function push(output: ImageOutput, exporting: Exporting): Promise<ImageDoc
   });
 }
 
-/** A pushed image keeps its layers here as they are; what was pushed is remembered as "name@digest". */
+/** What was pushed is stored as it was pushed: it has the registry's digest here too. */
 async function store(
   output: ImageOutput,
   pushed: ImageDocuments | undefined,
   exporting: Exporting,
 ): Promise<ImageDocuments> {
-  const form = pushed ? { ...output.form, compression: undefined, dockerTypes: false } : output.form;
-  const documents = await exporting.documents(form);
+  const documents = pushed ?? (await exporting.documents(output.form));
   const { images } = exporting.dependencies;
   const { target, index } = documents;
   const primary = primaryOf(documents.manifests);
   const records = documents.manifests.map(recordOf);
   const record = records[documents.manifests.indexOf(primary)]!;
-  const canonical = (digest: typeof target.digest): Reference[] =>
-    output.names.map(({ domain, path }) => ({ domain, path, digest }));
-  const names = [
-    ...(output.byDigest ? [] : output.names.map((reference) => ({ reference, target }))),
-    ...(output.canonicalName ? canonical(target.digest).map((reference) => ({ reference, target })) : []),
-    ...(pushed ? canonical(pushed.target.digest).map((reference) => ({ reference, target })) : []),
-    ...dangling(output, target.digest).map((reference) => ({ reference, target })),
+  const { digest } = target;
+  const byDigest = output.names.map(({ domain, path }) => ({ domain, path, digest }));
+  const references = [
+    ...(output.byDigest ? [] : output.names),
+    ...(output.canonicalName || pushed ? byDigest : []),
+    ...dangling(output, digest),
   ];
+  const names = references.map((reference) => ({ reference, target }));
   if (index) images.putIndex({ descriptor: index, images: records, primary: record.id }, names);
   else images.put(record, names);
   await attached(documents, exporting);

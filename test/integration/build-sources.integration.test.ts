@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -305,4 +314,32 @@ test('named contexts that cannot be are refused by name', { skip }, async () => 
   await assert.rejects(harness.build({ dockerfileText: 'FROM x\n', contexts: { x: `oci-layout://${tampered}` } }), {
     code: 'data_loss',
   });
+});
+
+test('rules of .dockerignore hold for folders, not for repositories, as in BuildKit', { skip }, async () => {
+  git.commit('ignoring', { Dockerfile: 'FROM scratch\nCOPY . /\n', '.dockerignore': 'a\n', a: 'a' });
+  const built = await harness.build({ context: { kind: 'git', address: git.url('ignoring') } });
+  assert.deepEqual(await filesOf(built.image), ['.dockerignore', 'Dockerfile', 'a']);
+});
+
+test('an ssh address is fetched through the system ssh with the agent given, unattended', { skip }, async () => {
+  git.commit('overssh', { x: 'x' });
+  const bin = harness.context({
+    ssh: `#!/bin/sh\nprintf '%s|%s\\n' "$SSH_AUTH_SOCK" "$*" >> ${harness.dir}/ssh.log\nfor last; do :; done\ncd ${git.root} && eval "exec $last"\n`,
+  });
+  chmodSync(join(bin, 'ssh'), 0o755);
+  const { PATH } = process.env;
+  process.env['PATH'] = `${bin}:${PATH}`;
+  try {
+    const dockerfileText = 'FROM scratch\nADD git@example.test:overssh#main /\n';
+    const built = await harness.build({ dockerfileText, ssh: { default: '/run/agent.sock' } });
+    assert.deepEqual(await filesOf(built.image), ['x']);
+  } finally {
+    process.env['PATH'] = PATH;
+  }
+  const log = readFileSync(join(harness.dir, 'ssh.log'), 'utf8');
+  assert.match(
+    log,
+    /^\/run\/agent\.sock\|-F \/dev\/null -o BatchMode=yes .*git@example\.test git-upload-pack 'overssh'/,
+  );
 });

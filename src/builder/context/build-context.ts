@@ -38,7 +38,7 @@ export async function openContext(request: BuildRequest, options: OpenContextOpt
   try {
     whole = new FileTree(root);
     const dockerfile = readDockerfile(whole, request);
-    const ignore = readIgnore(whole, dockerfile.path, request.ignoreText);
+    const ignore = readIgnore(whole, dockerfile.path, git ? (request.ignoreText ?? '') : request.ignoreText);
     const tree = ignore ? new FileTree(root, ignore) : whole;
     if (tree !== whole) whole[Symbol.dispose]();
     return {
@@ -113,15 +113,16 @@ async function unpackedFolder(stream: Readable, { scratch, signal }: OpenContext
 }
 
 /** @throws not_found, invalid_argument */
-export function localFolder(path: string): string {
+export function localFolder(path: string, name?: string): string {
+  const what = name === undefined ? 'unable to prepare context' : `unable to prepare context ${name}`;
   try {
     const real = realpathSync(path);
     if (statSync(real).isDirectory()) return real;
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
-    throw new LadingError('not_found', `unable to prepare context: path "${path}" not found`, { cause: error });
+    throw new LadingError('not_found', `${what}: path "${path}" not found`, { cause: error });
   }
-  throw new LadingError('invalid_argument', `unable to prepare context: path "${path}" is not a directory`, {
+  throw new LadingError('invalid_argument', `${what}: path "${path}" is not a directory`, {
     hint: 'give the folder, and the Dockerfile with -f',
   });
 }
@@ -137,7 +138,7 @@ function readDockerfile(tree: FileTree, request: BuildRequest): { filename: stri
   });
 }
 
-/** `<Dockerfile>.dockerignore` wins over `.dockerignore`. */
+/** `own`, else `<Dockerfile>.dockerignore`, else `.dockerignore`. As in BuildKit, repositories and archives have no rules: callers give ''. */
 export function readIgnore(tree: FileTree, dockerfile: string, own: string | undefined): IgnoreMatcher | undefined {
   const text = own ?? readText(tree, `${dockerfile}.dockerignore`) ?? readText(tree, '.dockerignore');
   return text === undefined || text.trim() === '' ? undefined : IgnoreMatcher.parse(text);

@@ -23,7 +23,7 @@ export async function openFiles(name: string, context: FilesContext, session: Bu
   switch (context.kind) {
     case 'folder': {
       session.materials.add({ kind: 'local', uri: name, digest: {} });
-      return opened(localFolder(context.path), session, true);
+      return opened(localFolder(context.path, name), session, true, undefined);
     }
     case 'git': {
       const { repositories } = session.o;
@@ -31,16 +31,22 @@ export async function openFiles(name: string, context: FilesContext, session: Bu
       session.materials.add(gitMaterial(source));
       const { path, release } = await repositories.checkout(source, session.gitAccess);
       session.onEnd(release);
-      return opened(path, session, true);
+      return opened(path, session, true, '');
     }
     case 'http':
-      return opened(await downloaded(context.url, session), session, false);
+      return opened(await downloaded(context.url, session), session, false, '');
   }
 }
 
-async function opened(root: string, session: BuildSession, stays: boolean): Promise<OpenFiles> {
+/** @param ignoreText rules; undefined: those of the folder's .dockerignore */
+async function opened(
+  root: string,
+  session: BuildSession,
+  stays: boolean,
+  ignoreText: string | undefined,
+): Promise<OpenFiles> {
   const whole = new FileTree(root);
-  const ignore = readIgnore(whole, '', undefined);
+  const ignore = readIgnore(whole, '', ignoreText);
   if (ignore) whole[Symbol.dispose]();
   const tree = ignore ? new FileTree(root, ignore) : whole;
   session.onEnd(async () => tree[Symbol.dispose]());

@@ -100,10 +100,14 @@ export class Git {
   }
 
   /** As run(), but any status other than 0 is an error: "`what`: what git said". */
-  async must(what: string, args: readonly string[], options: GitRun = {}): Promise<string> {
+  async must(what: string, args: readonly string[], options: GitRun = {}, hint?: string): Promise<string> {
     const { status, stdout, complaint } = await this.run(args, options);
     if (status === 0) return stdout;
-    throw new LadingError('invalid_argument', `${what}: ${complaint === '' ? `git ended with ${status}` : complaint}`);
+    throw new LadingError(
+      'invalid_argument',
+      `${what}: ${complaint === '' ? `git ended with ${status}` : complaint}`,
+      hint === undefined ? {} : { hint },
+    );
   }
 
   async #follow(child: ChildProcess, args: readonly string[], options: GitRun): Promise<GitResult> {
@@ -170,7 +174,6 @@ export class Git {
       GIT_CONFIG_COUNT: String(settings.length),
       GIT_ATTR_NOSYSTEM: '1',
       GIT_TERMINAL_PROMPT: '0',
-      GIT_ASKPASS: '/bin/false',
       SSH_ASKPASS_REQUIRE: 'never',
       GIT_ALLOW_PROTOCOL: protocols,
       GIT_PROTOCOL_FROM_USER: '0',

@@ -26,7 +26,12 @@ export async function resolveRef(git: Git, address: GitAddress, run: GitRun): Pr
   const what = `failed to fetch remote ${shownGitAddress(address.remote)}`;
   const wanted =
     ref === undefined ? ['--symref', '--', address.remote, 'HEAD'] : ['--', address.remote, ref, `${ref}^{}`];
-  const answer = await git.must(what, ['ls-remote', ...wanted], { ...run, protocols: REMOTE_PROTOCOLS });
+  const answer = await git.must(
+    what,
+    ['ls-remote', ...wanted],
+    { ...run, protocols: REMOTE_PROTOCOLS },
+    accessHint(address, run),
+  );
   const resolved = ref === undefined ? defaultBranch(answer) : pickRef(answer, ref);
   if (!resolved)
     throw new LadingError(
@@ -38,6 +43,13 @@ export async function resolveRef(git: Git, address: GitAddress, run: GitRun): Pr
   if (!id.startsWith(checksum) && !commit.startsWith(checksum))
     throw mismatch(checksum, id === commit ? id : `${id} or ${commit}`);
   return resolved;
+}
+
+/** What is most often missing. */
+function accessHint({ scheme }: GitAddress, run: GitRun): string | undefined {
+  if (scheme === 'ssh') return run.sshAgent === undefined ? 'for ssh give an agent: --ssh default' : undefined;
+  if (scheme === 'git' || (run.config ?? []).length > 0) return undefined;
+  return 'a private repository needs a secret: --secret id=GIT_AUTH_TOKEN,env=TOKEN';
 }
 
 function byCommit({ ref, checksum = '' }: GitAddress): ResolvedRef {

@@ -26,9 +26,10 @@ export async function resolveContext(
   file: string | undefined,
   inPlace: boolean,
 ): Promise<ResolvedContext> {
-  if (path === '-') return fromStdin(context, file);
+  // Archives are taken as they are: what they leave out they leave out, whatever .dockerignore says.
+  if (path === '-') return { ...(await fromStdin(context, file)), ignoreText: '' };
   if (isGitAddress(path)) return { context: { kind: 'git', address: path }, dockerfile: file };
-  if (/^https?:\/\//.test(path)) return fromAddress(path, file);
+  if (/^https?:\/\//.test(path)) return { ...(await fromAddress(path, file)), ignoreText: '' };
   const folder = resolve(path);
   if (!existsSync(folder)) throw cannotPrepare(`path "${path}" not found`);
   if (!statSync(folder).isDirectory()) throw cannotPrepare(`path "${path}" is not a folder`);

@@ -87,6 +87,8 @@ export async function parseBuild(call: Call): Promise<BuildRequest> {
   return {
     tags: query.getAll('t').filter((tag) => tag !== ''),
     dockerfile: text(query, 'dockerfile') ?? 'Dockerfile',
+    // Docker's clients leave out what .dockerignore says before they send; archives are taken as they are.
+    ignoreText: '',
     buildArgs: jsonTexts(query, 'buildargs'),
     labels: jsonTexts(query, 'labels'),
     noCache: flag(query, 'nocache'),

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Limiter } from '../base/index.ts';
 import { DockerfileError, parseDockerfile, type Dockerfile } from '../dockerfile/index.ts';
@@ -17,7 +18,9 @@ import { answerCall } from './answer-call.ts';
 import { checkAttestations } from './attest/attestor.ts';
 import { withSnippet } from './build-error.ts';
 import { BuildCache } from './cache/build-cache.ts';
-import { pruneCache, type PruneOptions } from './cache/prune-cache.ts';
+import { CacheKeeper } from './cache/cache-keeper.ts';
+import type { CacheRow } from './cache/cache-rows.ts';
+import { hasLimits, type PruneBill, type PruneOptions } from './cache/prune-cache.ts';
 import { BuildChecks } from './checks.ts';
 import { openContext, type BuildContext } from './context/build-context.ts';
 import { NamedContexts } from './context/named-contexts.ts';
@@ -64,6 +67,7 @@ export class Builder {
   readonly #solver: Solver;
   readonly #scratch: Scratch;
   readonly #cacheMounts: CacheMounts;
+  readonly #keeper: CacheKeeper;
   readonly #downloads: Downloads;
   readonly #repositories: GitRepositories;
   /** Of `--on-error shell`: failed steps that wait for somebody to open a shell in them. */
@@ -81,7 +85,13 @@ export class Builder {
     const limiter = new Limiter(Math.max(MIN_STEPS_AT_ONCE, 2 * availableParallelism()));
     this.#solver = new Solver({ ...dependencies, cache: this.#cache, limiter });
     this.#scratch = new Scratch(scratchDir, mounter, snapshotter);
-    this.#cacheMounts = new CacheMounts(this.#scratch.cacheMountsFolder);
+    this.#cacheMounts = new CacheMounts(this.#scratch.cacheMountsFolder, metadata);
+    this.#keeper = new CacheKeeper({
+      ...dependencies,
+      cache: this.#cache,
+      mounts: this.#cacheMounts,
+      folder: dirname(scratchDir),
+    });
     this.#downloads = new Downloads(metadata);
     this.#repositories = new GitRepositories(this.#scratch.gitFolder);
     this.#memory = new BuildMemory(metadata, scratchDir);
@@ -125,24 +135,24 @@ export class Builder {
 
   /** What the garbage collector must keep for the cache. */
   cacheRoots(): { digests: Set<Digest>; snapshots: Set<string> } {
-    return this.#cache.roots();
+    return this.#cache.roots((diffId) => this.#d.layerBlobs.remembered(diffId));
   }
 
-  /** Bytes of all cached layers; images may use them too. */
-  cacheSize(): number {
-    const sizes = new Map(
-      this.#cache.records().flatMap(({ layer }) => (layer ? [[layer.chainId, layer.sizeBytes]] : [])),
-    );
-    return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  /** What the cache holds; `totalBytes` would be free without it. */
+  cacheUsage(): Promise<{ rows: CacheRow[]; totalBytes: number }> {
+    return this.#keeper.usage();
   }
 
   /**
-   * Forgets cache records: with `all` every one, else those whose layer no image has; cache mounts nobody uses too.
+   * Forgets cache records and removes cache mounts, those unused the longest first; see {@link PruneOptions}.
    * The layers themselves are the garbage collector's.
+   * @throws invalid_argument for a filter that is not known
    */
-  async prune(options: PruneOptions): Promise<{ deleted: string[]; spaceReclaimed: number }> {
-    if (options.all && Object.keys(options.filters).length === 0) await this.#repositories.prune();
-    return pruneCache(this.#cache, this.#cacheMounts, this.#d.images, options);
+  async prune(options: PruneOptions): Promise<PruneBill> {
+    const bill = await this.#keeper.prune(options);
+    if (options.all && !options.dryRun && Object.keys(options.filters).length === 0 && !hasLimits(options))
+      await this.#repositories.prune();
+    return bill;
   }
 
   /**

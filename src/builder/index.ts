@@ -8,5 +8,7 @@ export type { CacheInputs, CacheRecord } from './cache/cache-record.ts';
 export { pushAttestations } from './attest/push-attestations.ts';
 export { attestAnew, readStatements, type Statement } from './attest/statement.ts';
 export type { BuildRun, RunStep } from './explain/build-runs.ts';
-export type { PruneOptions } from './cache/prune-cache.ts';
+export type { CacheLimits, PruneBill, PruneOptions } from './cache/prune-cache.ts';
+export type { CacheRow } from './cache/cache-rows.ts';
+export type { Holders, Holdings } from './cache/cache-account.ts';
 export type * from './types.ts';

@@ -93,6 +93,9 @@ export class Scratch {
       await rmdir(join(mounts, name)).catch(() => undefined);
     }
     for (const kind of ['contexts', 'files']) await this.#removeLater(join(this.#root, kind));
+    // Cache mounts that were being removed or imported.
+    for (const name of await readdir(this.cacheMountsFolder).catch(() => []))
+      if (name.startsWith('.')) await this.#removeLater(join(this.cacheMountsFolder, name));
     for await (const { name, kind } of this.#snapshotter.walk())
       if (kind !== 'committed' && name.startsWith(KEY_PREFIX)) await this.#snapshotter.remove(name);
   }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, unlink } from 'node:fs/promises';
 import { writeLayerFromUpper, type TimesFound } from '../archive/index.ts';
 import { SingleFlight, type Limiter } from '../base/index.ts';
@@ -142,7 +143,9 @@ export class Solver {
 
   async #isHere(layer: BuiltLayer, lease: BuildLease): Promise<boolean> {
     await hold(layer, lease);
-    if (!(await this.#d.snapshotter.stat(layer.chainId))) return false;
+    const { snapshotter } = this.#d;
+    if (!(await snapshotter.stat(layer.chainId)) || !existsSync(await snapshotter.upperDirOf(layer.chainId)))
+      return false;
     return (await this.#d.content.info(layer.blob.digest))?.size === layer.blob.size;
   }
 
@@ -188,7 +191,7 @@ export class Solver {
         createdAt: now,
         durationMs: Date.now() - since,
         lastUsedAt: now,
-        uses: 1,
+        uses: 0,
       };
       const { version: _version, epoch: _epoch, ...inputs } = keys.inputs;
       const { epoch } = options;

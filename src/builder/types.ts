@@ -6,6 +6,7 @@ import type { MetadataStore } from '../metadata/index.ts';
 import type { Digest, Platform } from '../oci/index.ts';
 import type { Attachment, ContainerMount, ProcessSpec, RootfsMounter } from '../runtime/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
+import type { Holders } from './cache/cache-account.ts';
 import type { Credentials, StepLimits, Ulimit } from './request.ts';
 
 export type * from './request.ts';
@@ -101,5 +102,7 @@ export interface BuilderDependencies {
   /** A base image, stored and unpacked; pulled when need be. */
   resolveBase(reference: string, request: BaseRequest): Promise<Image>;
   lease(): BuildLease;
+  /** What images, containers and running work need of the store. */
+  holders(): Promise<Holders>;
   readonly log: Log;
 }

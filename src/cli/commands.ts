@@ -81,6 +81,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   verb('builds profile,build profile', 'Draw where a build’s time and bytes went', () => import('./command/builds/profile.ts')),
   verb('builds rm,builds remove', 'Forget builds and their logs', () => import('./command/builds/rm.ts')),
   verb('cache why', 'Tell why steps of the last build were not cached', () => import('./command/cache/why.ts')),
+  verb('builder du', 'Disk usage of the build cache', () => import('./command/builder/du.ts')),
   verb('builder prune', 'Remove build cache', () => import('./command/builder/prune.ts')),
   verb('network ls,network list', 'List networks', () => import('./command/network/ls.ts')),
   verb('network create', 'Create a network', () => import('./command/network/create.ts')),

@@ -5,6 +5,7 @@ import type { Query } from './query.ts';
 import type {
   Attestation,
   BuildEvent,
+  BuildPruneQuery,
   BuildSettings,
   Credentials,
   DeletedImage,
@@ -139,8 +140,12 @@ export class ImagesApi {
     return this.#caller.call('GET', `/lading/build/exports/${pathOf(id)}`);
   }
 
-  buildPrune(query: { all?: boolean; filters?: Filters }): Promise<PruneReport> {
-    return this.#caller.json('POST', '/build/prune', { query });
+  /** Sizes in bytes; 0 and undefined are no limit. `dryRun` only tells, `details` asks for the bill. */
+  buildPrune(query: BuildPruneQuery): Promise<PruneReport> {
+    const { all, filters, reservedBytes, maxUsedBytes, minFreeBytes, dryRun, details } = query;
+    const limits = { 'reserved-space': reservedBytes, 'max-used-space': maxUsedBytes, 'min-free-space': minFreeBytes };
+    const own = { 'lading-dry-run': dryRun, 'lading-details': details };
+    return this.#caller.json('POST', '/build/prune', { query: { all, filters, ...limits, ...own } });
   }
 }
 

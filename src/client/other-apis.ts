@@ -103,8 +103,8 @@ export class SystemApi {
     return this.#caller.json('GET', '/info');
   }
 
-  diskUsage(): Promise<DiskUsage> {
-    return this.#caller.json('GET', '/system/df');
+  diskUsage(type?: string): Promise<DiskUsage> {
+    return this.#caller.json('GET', '/system/df', { query: { type } });
   }
 
   events(

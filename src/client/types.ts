@@ -146,8 +146,33 @@ export interface DiskUsage {
   readonly Images: readonly ImageSummary[] | null;
   readonly Containers: readonly ContainerSummary[] | null;
   readonly Volumes: readonly VolumeSummary[] | null;
-  readonly BuildCache: readonly { readonly Size: number; readonly InUse: boolean; readonly Shared: boolean }[] | null;
+  readonly BuildCache: readonly BuildCacheRecord[] | null;
   readonly BuilderSize?: number;
+}
+
+export interface BuildCacheRecord {
+  readonly ID: string;
+  readonly Parents?: readonly string[];
+  readonly Type: string;
+  readonly Description: string;
+  readonly InUse: boolean;
+  readonly Shared: boolean;
+  readonly Size: number;
+  readonly CreatedAt: string;
+  readonly LastUsedAt: string | null;
+  readonly UsageCount: number;
+}
+
+export interface BuildPruneQuery {
+  readonly all?: boolean;
+  readonly filters?: Filters;
+  readonly reservedBytes?: number | undefined;
+  readonly maxUsedBytes?: number | undefined;
+  readonly minFreeBytes?: number | undefined;
+  /** Only tell. */
+  readonly dryRun?: boolean;
+  /** Answer with `Items`. */
+  readonly details?: boolean;
 }
 
 export interface PruneReport {
@@ -157,6 +182,8 @@ export interface PruneReport {
   readonly VolumesDeleted?: readonly string[] | null;
   readonly CachesDeleted?: readonly string[] | null;
   readonly SpaceReclaimed?: number;
+  /** Of a build prune, when asked for: `Size` is what the removal of each frees. */
+  readonly Items?: readonly BuildCacheRecord[];
 }
 
 export interface EngineEvent {

@@ -47,3 +47,10 @@ test('parseDaemonOptions() names what it does not know', () => {
   assert.throws(() => parsed(['--config-file', '/nonexistent/daemon.json']), /read configuration file/);
   assert.throws(() => parsed(['--host']), /flag needs an argument: --host/);
 });
+
+test('parseDaemonOptions() reads the limits of the build cache', () => {
+  const flags = ['--build-cache-max-size', '20GB', '--build-cache-min-free=0', '--build-cache-max-age', '72h'];
+  assert.deepEqual(parsed(flags).buildCache, { maxUsedBytes: 20e9, minFreeBytes: 0, maxAgeMs: 72 * 3600e3 });
+  assert.throws(() => parsed(['--build-cache-max-size', 'much']), /a size like "20GB" is wanted/);
+  assert.throws(() => parsed(['--build-cache-max-age', 'old']), /a time like "72h" is wanted/);
+});

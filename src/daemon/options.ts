@@ -14,6 +14,13 @@ export interface DaemonOptions {
   readonly registryMirrors: readonly string[];
   readonly runtime: string | undefined;
   readonly group: string | undefined;
+  /** Limits of the build cache. */
+  readonly buildCache?: {
+    readonly maxUsedBytes?: number;
+    readonly reservedBytes?: number;
+    readonly minFreeBytes?: number;
+    readonly maxAgeMs?: number;
+  };
 }
 
 export const DAEMON_HELP = `Usage: ladingd [OPTIONS]
@@ -30,6 +37,10 @@ Options:
       --insecure-registry list   Registries that may use plain HTTP or unverified TLS
       --registry-mirror list     Mirrors of Docker Hub, asked first
       --default-runtime string   OCI runtime: a name or a path (default: crun, else runc)
+      --build-cache-max-size string  Most the build cache may take (default "100GB", or 80% of a smaller disk)
+      --build-cache-reserved string  Size below which nothing of it is removed (default 10% of the disk, 10GB at most)
+      --build-cache-min-free string  Of the disk, to stay free (default 20%)
+      --build-cache-max-age string   What is unused for longer goes (default "1440h"); "0" is never
       --config-file string       JSON file with the same options (default "/etc/lading/daemon.json")
   -v, --version                  Print the version
       --help                     Print this
@@ -41,7 +52,8 @@ interface RawOptions {
 }
 
 const LISTS = ['host', 'insecure-registry', 'registry-mirror'];
-const STRINGS = ['data-root', 'exec-root', 'pidfile', 'config-file', 'default-runtime', 'group'];
+const BUILD_CACHE = ['max-size', 'reserved', 'min-free', 'max-age'].map((name) => `build-cache-${name}`);
+const STRINGS = [...BUILD_CACHE, 'data-root', 'exec-root', 'pidfile', 'config-file', 'default-runtime', 'group'];
 const BOOLEANS = ['debug', 'help', 'version'];
 const SHORT: Readonly<Record<string, string>> = {
   '-H': '--host',
@@ -85,6 +97,7 @@ const FILE_KEYS: Readonly<Record<string, string>> = {
   'registry-mirrors': 'registry-mirror',
   'default-runtime': 'default-runtime',
   group: 'group',
+  ...Object.fromEntries(BUILD_CACHE.map((name) => [name, name])),
 };
 
 function readConfigFile(path: string, required: boolean, raw: RawOptions): void {
@@ -153,5 +166,36 @@ export function parseDaemonOptions(
     registryMirrors: raw.values.get('registry-mirror') ?? [],
     runtime: one('default-runtime'),
     group: one('group'),
+    buildCache: buildCacheLimits(one),
   };
+}
+
+/** 0 is no limit, absent the default. */
+function buildCacheLimits(one: (key: string) => string | undefined): NonNullable<DaemonOptions['buildCache']> {
+  const given = <Name extends string>(name: Name, flag: string, read: (text: string, flag: string) => number) => {
+    const text = one(flag);
+    return (text === undefined ? {} : { [name]: read(text, flag) }) as { [K in Name]?: number };
+  };
+  return {
+    ...given('maxUsedBytes', 'build-cache-max-size', bytesOf),
+    ...given('reservedBytes', 'build-cache-reserved', bytesOf),
+    ...given('minFreeBytes', 'build-cache-min-free', bytesOf),
+    ...given('maxAgeMs', 'build-cache-max-age', hoursOf),
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+
+/** "20GB", "500MB", as dockerd's defaultKeepStorage. */
+function bytesOf(text: string, flag: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s?([kmgt]?)b?$/i.exec(text.trim());
+  if (match) return Math.trunc(Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? 1));
+  throw new LadingError('invalid_argument', `invalid argument "${text}" for --${flag}: a size like "20GB" is wanted`);
+}
+
+function hoursOf(text: string, flag: string): number {
+  const match = /^(?:0|(\d+(?:\.\d+)?)(h|m|s))$/.exec(text.trim());
+  if (!match)
+    throw new LadingError('invalid_argument', `invalid argument "${text}" for --${flag}: a time like "72h" is wanted`);
+  return Number(match[1] ?? 0) * { h: 3600e3, m: 60e3, s: 1e3 }[(match[2] ?? 's') as 'h' | 'm' | 's'];
 }

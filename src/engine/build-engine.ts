@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { Builder, TerminalSize } from '../builder/index.ts';
+import type { Builder, PruneOptions, TerminalSize } from '../builder/index.ts';
 import type { BuildHistory } from './builds/index.ts';
 import { LadingError } from '../errors/index.ts';
 import type { EventBus } from './events.ts';
-import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, BuildRun, Filters } from './types.ts';
+import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, BuildRun } from './types.ts';
 
 /** Use cases of builds. What a failed build stored is collected; its good steps stay cached. */
 export class LocalBuilder implements BuildEngine {
@@ -13,6 +13,8 @@ export class LocalBuilder implements BuildEngine {
   readonly history: BuildHistory;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+  /** Told when a build has ended. */
+  onEnd: () => void = () => undefined;
 
   constructor(builder: Builder, events: EventBus, history: BuildHistory, collect: () => Promise<number>) {
     this.#builder = builder;
@@ -60,6 +62,8 @@ export class LocalBuilder implements BuildEngine {
       await this.history.finish(id, { error });
       await this.#collect().catch(() => 0);
       throw error;
+    } finally {
+      this.onEnd();
     }
   }
 
@@ -79,8 +83,10 @@ export class LocalBuilder implements BuildEngine {
     return this.#builder.openExport(id);
   }
 
-  async prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }> {
-    const { deleted } = await this.#builder.prune(options);
-    return { deleted, spaceReclaimed: await this.#collect() };
+  /** What the garbage collector could not free is not claimed. */
+  async prune(options: PruneOptions): ReturnType<BuildEngine['prune']> {
+    const { items, layerBytes, mountBytes } = await this.#builder.prune(options);
+    const collected = options.dryRun ? layerBytes : Math.min(layerBytes, await this.#collect());
+    return { items, deleted: items.map(({ id }) => id), spaceReclaimed: collected + mountBytes };
   }
 }

@@ -70,7 +70,16 @@ export class Collector {
   }
 
   async #roots(): Promise<{ digests: Set<Digest>; snapshots: Set<string> }> {
-    const { images, layerBlobs, referrers, table, builder } = this.#d;
+    const { digests, snapshots } = await this.kept();
+    const cache = this.#d.builder.cacheRoots();
+    for (const digest of cache.digests) digests.add(digest);
+    for (const name of cache.snapshots) snapshots.add(name);
+    return { digests, snapshots };
+  }
+
+  /** What images and containers need. @throws data_loss when an image is damaged */
+  async kept(): Promise<{ digests: Set<Digest>; snapshots: Set<string> }> {
+    const { images, layerBlobs, referrers, table } = this.#d;
     const digests = new Set<Digest>();
     const snapshots = new Set<string>();
     for (const { record } of images.references()) digests.add(record.target.digest);
@@ -95,9 +104,6 @@ export class Collector {
       // The init layer may be missing; it does not stand for what is below it then.
       if (parent !== undefined) snapshots.add(parent);
     }
-    const cache = builder.cacheRoots();
-    for (const digest of cache.digests) digests.add(digest);
-    for (const name of cache.snapshots) snapshots.add(name);
     return { digests, snapshots };
   }
 }

@@ -4,10 +4,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeFd, flock, LOCK } from '../sys/index.ts';
 import { writeFileAtomic, type Log } from '../base/index.ts';
-import { Builder } from '../builder/index.ts';
+import { Builder, type Holders } from '../builder/index.ts';
 import { LocalContentStore } from '../content/index.ts';
 import { RegistryClient } from '../distribution/index.ts';
-import { LadingError } from '../errors/index.ts';
+import { LadingError, messageOf } from '../errors/index.ts';
 import { ImageStore, LayerBlobs, Referrers, Unpacker, type Image } from '../image/index.ts';
 import { hostPlatform, parseReference, platformMatches, withDefaultTag, type Platform } from '../oci/index.ts';
 import { openMetadata } from '../metadata/index.ts';
@@ -15,6 +15,7 @@ import { NetworkManager } from '../network/index.ts';
 import { cgroupVersion, openRuntime } from '../runtime/index.ts';
 import { OverlaySnapshotter, overlayMounter } from '../snapshot/index.ts';
 import { VolumeStore } from '../volume/index.ts';
+import { BuildCacheLimits } from './build-cache-limits.ts';
 import { LocalBuilder } from './build-engine.ts';
 import { BuildHistory } from './builds/index.ts';
 import { Committer } from './containers/committer.ts';
@@ -38,7 +39,7 @@ import { Leases } from './leases.ts';
 import { LocalNetworks } from './networks.ts';
 import { RuntimeStepExecutor } from './step-executor.ts';
 import { LocalSystem } from './system.ts';
-import type { Engine } from './types.ts';
+import type { BuildCachePolicy, Engine } from './types.ts';
 import { LocalVolumes } from './volumes.ts';
 
 export interface EngineOptions {
@@ -51,6 +52,7 @@ export interface EngineOptions {
   /** OCI runtime, by name or path. Default: crun where it works, else runc. */
   readonly runtime?: string | undefined;
   readonly debug?: boolean;
+  readonly buildCache?: BuildCachePolicy;
   readonly log: Log;
 }
 
@@ -168,6 +170,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     scratchDir: buildRoot,
     resolveBase: (reference, request) => resolveBase(images, puller, reference, request),
     lease: () => leases.take(),
+    holders: async () => ({ kept: await keptBy(collector, log), running: leases.held() }),
     log,
   });
   const history = await BuildHistory.open(metadata, buildRoot, log);
@@ -234,7 +237,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
       .map((record) => record.id),
   );
   const system = new LocalSystem(
-    { containers, images: localImages, volumes, runtime, events, buildCacheSize: () => builder.cacheSize() },
+    { containers, images: localImages, volumes, runtime, events, buildCache: () => builder.cacheUsage() },
     {
       id: await engineId(dataRoot),
       dataRoot,
@@ -259,6 +262,8 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
   await lifecycle.reconcile();
   void collect().catch(() => undefined);
   const builds = new LocalBuilder(builder, events, history, collect);
+  const cacheLimits = new BuildCacheLimits(options.buildCache ?? {}, dataRoot, (asked) => builds.prune(asked), log);
+  builds.onEnd = () => cacheLimits.enforce();
   const close = async (): Promise<void> => {
     lifecycle.close();
     await builds.close();
@@ -268,6 +273,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
       await networks.destroy();
       removeCgroupParent(cgroupParent);
     }
+    await cacheLimits.close();
     await collector.idle();
     await snapshotter.close();
     client[Symbol.dispose]();
@@ -291,6 +297,16 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** An image that cannot be opened keeps the collector from freeing anything; the cache can be looked at all the same. */
+async function keptBy(collector: Collector, log: Log): Promise<Holders['kept']> {
+  try {
+    return await collector.kept();
+  } catch (error) {
+    log.warn('what images need of the build cache is not known', { error: messageOf(error) });
+    return { digests: new Set(), snapshots: new Set() };
+  }
 }
 
 type ResolveBase = ConstructorParameters<typeof Builder>[0]['resolveBase'];

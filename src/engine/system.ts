@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import type { Builder } from '../builder/index.ts';
 import type { ContainerRuntime } from '../runtime/index.ts';
 import type { EventBus } from './events.ts';
 import { folderSize } from './folder-size.ts';
@@ -29,7 +30,7 @@ export interface SystemDependencies {
   readonly volumes: VolumeEngine;
   readonly runtime: ContainerRuntime;
   readonly events: EventBus;
-  readonly buildCacheSize: () => number;
+  readonly buildCache: () => ReturnType<Builder['cacheUsage']>;
 }
 
 /** What `info`, `events` and `system df` tell. */
@@ -106,7 +107,7 @@ export class LocalSystem implements SystemEngine {
     const shared = sharedSizes(
       imageViews.map((view) => ({ id: view.id, size: view.sizeBytes, diffIds: view.diffIds })),
     );
-    return { ...shared, containers: sizes, volumes: volumeSizes, buildCacheSize: this.#d.buildCacheSize() };
+    return { ...shared, containers: sizes, volumes: volumeSizes, buildCache: await this.#d.buildCache() };
   }
 }
 

@@ -4,7 +4,10 @@ import type {
   BuildRequest,
   BuildResult,
   BuildRun,
+  CacheLimits,
+  CacheRow,
   Credentials,
+  PruneOptions,
   StepTerminal,
   TerminalSize,
 } from '../builder/index.ts';
@@ -19,6 +22,7 @@ export type {
   BuildResult,
   BuildRun,
   BuildSettings,
+  CacheRow,
   ContextSource,
   Credentials,
   RunStep,
@@ -461,6 +465,13 @@ export interface VolumeEngine {
   prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimed: number }>;
 }
 
+/** Limits the daemon keeps the build cache within; 0 is no limit, absent the default. */
+export interface BuildCachePolicy extends CacheLimits {
+  readonly enabled?: boolean;
+  /** Unused for longer goes. */
+  readonly maxAgeMs?: number;
+}
+
 export interface BuildEngine {
   /** A failing step throws LadingError whose message names it and its exit code. The `result` event is the caller's to make. */
   build(
@@ -469,7 +480,8 @@ export interface BuildEngine {
   ): Promise<BuildResult>;
   /** The stream of an output that a build's 'export' event announced; given once. Who reads it destroys it to cancel. @throws not_found */
   openExport(id: string): Promise<Readable>;
-  prune(options: { all: boolean; filters: Filters }): Promise<{ deleted: string[]; spaceReclaimed: number }>;
+  /** Forgets build cache, those unused the longest first. `items` is the bill: each with the bytes its removal frees. */
+  prune(options: PruneOptions): Promise<{ items: readonly CacheRow[]; deleted: string[]; spaceReclaimed: number }>;
   /**
    * A shell in the failed step that a `debug` event named; once. `leave` releases the step, as the shell's own end does.
    * @throws not_found, conflict
@@ -543,7 +555,8 @@ export interface SystemEngine {
     images: { id: string; size: number; sharedSize: number }[];
     containers: { id: string; sizeRw: number; sizeRootFs: number }[];
     volumes: { name: string; size: number; refCount: number }[];
-    buildCacheSize: number;
+    /** `totalBytes`: what would be free without it. */
+    buildCache: { rows: readonly CacheRow[]; totalBytes: number };
   }>;
 }
 

@@ -25,6 +25,16 @@ export class LeaseSet {
     );
   }
 
+  /** What is held now; of snapshots each stands for all below it. */
+  held(): { digests: Set<Digest>; snapshots: Set<string> } {
+    const digests = new Set<Digest>();
+    const snapshots = new Set<string>();
+    for (const resource of this.#held.keys())
+      if (resource.startsWith('blob ')) digests.add(resource.slice('blob '.length) as Digest);
+      else snapshots.add(resource.slice('snapshot '.length));
+    return { digests, snapshots };
+  }
+
   /** For a collection: begins to note what is held. */
   watch(): LeaseWatch {
     const seen = new Set(this.#held.keys());

@@ -354,9 +354,9 @@ describe('Builder', { skip: missing.length > 0 && missing.join(', ') }, () => {
     assert.deepEqual([second.image.id, second.statuses.at(-1)], [first.image.id, 'RUN cached']);
     const roots = harness.builder.cacheRoots();
     assert.ok(roots.snapshots.has(first.image.layers.at(-1)!.chainId));
-    const { deleted } = await harness.builder.prune({ all: true, filters: {} });
+    const { items: deleted } = await harness.builder.prune({ all: true, filters: {} });
     assert.ok(deleted.length > 5);
-    assert.equal(harness.builder.cacheSize(), 0);
+    assert.deepEqual(await harness.builder.cacheUsage(), { rows: [], totalBytes: 0 });
     assert.equal((await build(text)).statuses.at(-1), 'RUN done');
   });
 });

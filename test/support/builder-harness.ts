@@ -9,13 +9,15 @@ import {
   type BuildRequest,
   type BuildResult,
   type ExecutedStep,
+  type Holdings,
   type StepExecutor,
   type StepTerminal,
 } from '../../src/builder/index.ts';
 import { LocalContentStore } from '../../src/content/index.ts';
 import { RegistryClient } from '../../src/distribution/index.ts';
-import { LeaseSet } from '../../src/gc/index.ts';
+import { LeaseSet, collectGarbage } from '../../src/gc/index.ts';
 import { ImageStore, LayerBlobs, Unpacker, type Image } from '../../src/image/index.ts';
+import type { Digest } from '../../src/oci/index.ts';
 import { openMetadata } from '../../src/metadata/index.ts';
 import { cgroupLayout, openRuntime, type ContainerRuntime } from '../../src/runtime/index.ts';
 import { OverlaySnapshotter, overlayMounter } from '../../src/snapshot/index.ts';
@@ -83,6 +85,19 @@ class HarnessExecutor implements StepExecutor {
   }
 }
 
+async function keptByImages(images: ImageStore): Promise<Holdings> {
+  const [digests, snapshots] = [new Set<Digest>(), new Set<string>()];
+  for (const record of images.records()) {
+    const image = await images.open(record);
+    for (const digest of [image.id, image.manifest.digest]) digests.add(digest);
+    for (const { blob, chainId } of image.layers) {
+      digests.add(blob.digest);
+      snapshots.add(chainId);
+    }
+  }
+  return { digests, snapshots };
+}
+
 /** A builder on a store of its own in a temporary folder. */
 export class BuilderHarness {
   readonly dir: string;
@@ -91,10 +106,12 @@ export class BuilderHarness {
   readonly executor: HarnessExecutor;
   readonly snapshotter: OverlaySnapshotter;
   readonly content: LocalContentStore;
+  /** Deletes what neither images nor the cache need. */
+  readonly collect: () => Promise<void>;
   readonly #metadata: ReturnType<typeof openMetadata>;
 
   private constructor(
-    parts: Pick<BuilderHarness, 'dir' | 'builder' | 'images' | 'executor' | 'snapshotter' | 'content'>,
+    parts: Pick<BuilderHarness, 'dir' | 'builder' | 'images' | 'executor' | 'snapshotter' | 'content' | 'collect'>,
     metadata: ReturnType<typeof openMetadata>,
   ) {
     this.dir = parts.dir;
@@ -103,6 +120,7 @@ export class BuilderHarness {
     this.executor = parts.executor;
     this.snapshotter = parts.snapshotter;
     this.content = parts.content;
+    this.collect = parts.collect;
     this.#metadata = metadata;
   }
 
@@ -131,9 +149,21 @@ export class BuilderHarness {
       scratchDir: join(dir, 'build'),
       resolveBase: async (reference): Promise<Image> => images.open(images.resolve(reference).record),
       lease: () => leases.take(),
+      holders: async () => ({ kept: await keptByImages(images), running: leases.held() }),
       log: SILENT_LOG,
     });
-    const harness = new BuilderHarness({ dir, builder, images, executor, snapshotter, content }, metadata);
+    const collect = async (): Promise<void> => {
+      const roots = async (): Promise<Holdings> => {
+        const [kept, cache] = [await keptByImages(images), builder.cacheRoots()];
+        return {
+          digests: new Set([...kept.digests, ...cache.digests]),
+          snapshots: new Set([...kept.snapshots, ...cache.snapshots]),
+        };
+      };
+      await collectGarbage({ content, snapshotter, leases, roots });
+      await snapshotter.close();
+    };
+    const harness = new BuilderHarness({ dir, builder, images, executor, snapshotter, content, collect }, metadata);
     if (!bare && !images.find('busybox')) await harness.#makeBusybox();
     return harness;
   }

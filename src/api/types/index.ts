@@ -1,3 +1,4 @@
+export { toBuildCacheRecord, type BuildCacheRecord } from './build-cache.ts';
 export { toContainerConfig } from './container-config.ts';
 export { toContainerInspect, toState, type ContainerInspect } from './container-inspect.ts';
 export { ZERO_TIME, isRunning, statusText } from './container-status.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Collection, MetadataStore } from '../../metadata/index.ts';
-import type { Digest } from '../../oci/index.ts';
+import type { Descriptor, Digest, DiffID } from '../../oci/index.ts';
 import type { CacheInputs, CacheRecord, StepInputs } from './cache-record.ts';
 
 /** What a lookup by something cheaper than contents found before. */
@@ -95,13 +95,13 @@ export class BuildCache {
     return this.#images.get(key)?.createdAt;
   }
 
-  /** What the garbage collector must keep. */
-  roots(): { digests: Set<Digest>; snapshots: Set<string> } {
+  /** What the garbage collector must keep: snapshots, and every known form of their layers. */
+  roots(formsOf: (diffId: DiffID) => readonly Descriptor[]): { digests: Set<Digest>; snapshots: Set<string> } {
     const digests = new Set<Digest>();
     const snapshots = new Set<string>();
     for (const { layer } of this.records()) {
       if (!layer) continue;
-      digests.add(layer.blob.digest);
+      for (const { digest } of [layer.blob, ...formsOf(layer.diffId)]) digests.add(digest);
       snapshots.add(layer.chainId);
     }
     return { digests, snapshots };

@@ -1,64 +1,119 @@
-import { parseDuration } from '../../dockerfile/index.ts';
-import { LadingError } from '../../errors/index.ts';
-import type { ImageStore } from '../../image/index.ts';
 import type { CacheMounts } from '../run/cache-mounts.ts';
 import type { BuildCache } from './build-cache.ts';
-import type { CacheRecord } from './cache-record.ts';
+import type { CacheAccount } from './cache-account.ts';
+import { rowsOf, type CacheRow } from './cache-rows.ts';
+import { pruneTest, type PruneFilters } from './prune-filters.ts';
 
-export interface PruneOptions {
+export interface CacheLimits {
+  /** The cache is not made smaller than this. */
+  readonly reservedBytes?: number;
+  readonly maxUsedBytes?: number;
+  /** Of the disk. */
+  readonly minFreeBytes?: number;
+}
+
+export interface PruneOptions extends CacheLimits {
   /** Also what images still use. */
   readonly all: boolean;
-  /** Docker's: `until` and `unused-for` (a duration or a time), `id` (prefixes). */
-  readonly filters: Readonly<Record<string, readonly string[]>>;
+  /** Docker's; see prune-filters.ts. */
+  readonly filters: PruneFilters;
+  /** Only tell. */
+  readonly dryRun?: boolean;
 }
 
-const FILTERS = ['until', 'unused-for', 'id'];
+/** What a prune removed, or would remove. */
+export interface PruneBill {
+  /** `sizeBytes` is what the removal of each frees, in this order. */
+  readonly items: readonly CacheRow[];
+  /** Bytes of layers, which the garbage collector frees. */
+  readonly layerBytes: number;
+  /** Bytes of cache mounts. */
+  readonly mountBytes: number;
+}
 
-/** @throws invalid_argument for a filter that is not known */
-export async function pruneCache(
-  cache: BuildCache,
-  mounts: CacheMounts,
-  images: ImageStore,
-  { all, filters }: PruneOptions,
-): Promise<{ deleted: string[]; spaceReclaimed: number }> {
-  const unknown = Object.keys(filters).find((name) => !FILTERS.includes(name));
-  if (unknown !== undefined)
-    throw new LadingError('invalid_argument', `invalid filter '${unknown}'`, {
-      hint: `filters: ${FILTERS.join(', ')}`,
-    });
-  const usedByImages = await chainIdsOfImages(images);
-  const before = oldestAllowed([...(filters['until'] ?? []), ...(filters['unused-for'] ?? [])]);
-  const ids = filters['id'] ?? [];
-  const removed = cache.records().filter((record) => {
-    const isUsed = record.layer !== undefined && usedByImages.has(record.layer.chainId);
-    const isOld = before === undefined || Date.parse(record.lastUsedAt) < before;
-    return (all || !isUsed) && isOld && (ids.length === 0 || ids.some((id) => record.key.startsWith(id)));
+export interface PruneParts {
+  readonly cache: BuildCache;
+  readonly mounts: CacheMounts;
+  readonly account: CacheAccount;
+  /** Of the file system. */
+  readonly freeBytes: number;
+}
+
+/**
+ * Forgets what is unused the longest: everything the filters allow, or with limits only as much as they ask for. What a running build holds stays,
+ * and so does a layer that another one stands on. The layers themselves are the garbage collector's.
+ * @throws invalid_argument for a filter that is not known
+ */
+export async function pruneCache(parts: PruneParts, options: PruneOptions): Promise<PruneBill> {
+  const matches = pruneTest(options.filters);
+  const mounts = await parts.mounts.list();
+  const rows = rowsOf(parts.cache.records(), parts.account, mounts);
+  const mountTotal = mounts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const toFree = bytesToFree(options, parts.account.totalBytes + mountTotal, parts.freeBytes);
+  const maySharedGo = options.all && toFree === undefined;
+  const candidates = rows.filter((row) => !row.inUse && (maySharedGo || !row.shared) && matches(row));
+  const items = choose(candidates, parts.account, {
+    toFree,
+    isExact: 'id' in options.filters,
   });
-  cache.remove(removed.map(({ key }) => key));
-  const folders = Object.keys(filters).length === 0 ? await mounts.prune() : [];
-  const kept = new Set(cache.records().map(({ layer }) => layer?.chainId));
-  const freed = removed.filter(({ layer }) => layer && !usedByImages.has(layer.chainId) && !kept.has(layer.chainId));
-  return { deleted: [...removed.map(({ key }) => key), ...folders], spaceReclaimed: sizeOf(freed) };
+  const layerBytes = sizeOf(items, 'regular');
+  if (options.dryRun) return { items, layerBytes, mountBytes: sizeOf(items, 'exec.cachemount') };
+  parts.cache.remove(items.flatMap(({ id, type }) => (type === 'regular' ? [id] : [])));
+  const kept = new Set<string>();
+  for (const { id, type } of items) if (type === 'exec.cachemount' && !(await parts.mounts.remove(id))) kept.add(id);
+  const removed = items.filter(({ id }) => !kept.has(id));
+  return { items: removed, layerBytes, mountBytes: sizeOf(removed, 'exec.cachemount') };
 }
 
-function sizeOf(records: readonly CacheRecord[]): number {
-  const sizes = new Map(records.map(({ layer }) => [layer?.chainId, layer?.sizeBytes ?? 0]));
-  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+export function hasLimits({ reservedBytes = 0, maxUsedBytes = 0, minFreeBytes = 0 }: CacheLimits): boolean {
+  return reservedBytes > 0 || maxUsedBytes > 0 || minFreeBytes > 0;
 }
 
-async function chainIdsOfImages(images: ImageStore): Promise<Set<string>> {
-  const used = new Set<string>();
-  for (const record of images.records())
-    for (const layer of (await images.open(record)).layers) used.add(layer.chainId);
-  return used;
+/** undefined: no limit was given, everything goes. */
+export function bytesToFree(
+  { reservedBytes = 0, maxUsedBytes = 0, minFreeBytes = 0 }: CacheLimits,
+  usedBytes: number,
+  freeBytes: number,
+): number | undefined {
+  if (!hasLimits({ reservedBytes, maxUsedBytes, minFreeBytes })) return undefined;
+  // As BuildKit has it: a reserved space alone is also the size to shrink to.
+  const bounds = [
+    ...(maxUsedBytes > 0 ? [maxUsedBytes] : []),
+    ...(minFreeBytes > 0 ? [usedBytes - (minFreeBytes - freeBytes)] : []),
+  ];
+  const keep = Math.max(reservedBytes, bounds.length > 0 ? Math.min(...bounds) : 0);
+  return Math.max(0, usedBytes - keep);
 }
 
-function oldestAllowed(texts: readonly string[]): number | undefined {
-  const times = texts.map((text) => {
-    if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-    const time = /^\d{4}-/.test(text) ? Date.parse(text) : Date.now() - parseDuration(text) / 1e6;
-    if (Number.isNaN(time)) throw new LadingError('invalid_argument', `invalid until filter: "${text}"`);
-    return time;
-  });
-  return times.length === 0 ? undefined : Math.min(...times);
+/** In the order of removal: least recently used first, of equals what stands on others first. */
+function choose(
+  candidates: readonly CacheRow[],
+  account: CacheAccount,
+  { toFree, isExact }: { readonly toFree: number | undefined; readonly isExact: boolean },
+): CacheRow[] {
+  const waiting = new Set(
+    candidates.toSorted(
+      (a, b) => Date.parse(a.lastUsedAt) - Date.parse(b.lastUsedAt) || account.depthOf(b.id) - account.depthOf(a.id),
+    ),
+  );
+  const chosen: CacheRow[] = [];
+  let freed = 0;
+  // A layer that others stand on is asked about again when they are gone.
+  for (let before = -1; before !== chosen.length;) {
+    before = chosen.length;
+    for (const row of waiting) {
+      if (toFree !== undefined && freed >= toFree) return chosen;
+      if (!isExact && account.hasAbove(row.id)) continue;
+      if (toFree !== undefined && row.sizeBytes === 0) continue;
+      waiting.delete(row);
+      const sizeBytes = row.type === 'regular' ? account.remove(row.id) : row.sizeBytes;
+      freed += sizeBytes;
+      chosen.push({ ...row, sizeBytes });
+    }
+  }
+  return chosen;
+}
+
+function sizeOf(rows: readonly CacheRow[], type: CacheRow['type']): number {
+  return rows.reduce((sum, row) => (row.type === type ? sum + row.sizeBytes : sum), 0);
 }

@@ -209,6 +209,6 @@ function toRecord({ record, blob }: Known, place: ChainID | undefined): CacheRec
     createdAt,
     ...(times ? { times } : {}),
     lastUsedAt: createdAt,
-    uses: 1,
+    uses: 0,
   };
 }

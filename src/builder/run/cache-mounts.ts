@@ -1,8 +1,13 @@
-import { hash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { renameSync, statSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { KeyedLock } from '../../base/index.ts';
 import type { RunMount } from '../../dockerfile/index.ts';
+import { errnoOf } from '../../errors/index.ts';
+import type { MetadataStore } from '../../metadata/index.ts';
+import { diskUsage } from '../../snapshot/index.ts';
+import { CacheMountRecords, folderNameOf, namesOf, type CacheMountRecord } from './cache-mount-records.ts';
 
 const DEFAULT_MODE = 0o755;
 const MAX_PRIVATE = 1000;
@@ -16,15 +21,37 @@ export interface CacheMount {
   readonly seed?: (folder: string) => Promise<void>;
 }
 
+/** A cache mount as it is listed. */
+export interface CacheMountView {
+  /** Name of its folder, 32 hexadecimal digits; with "-1", "-2"… where steps with `sharing=private` ran at once. */
+  readonly folder: string;
+  /** As the Dockerfile has it; "" when it is not known. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly sizeBytes: number;
+  readonly createdAt: string;
+  readonly lastUsedAt: string;
+  readonly uses: number;
+  readonly inUse: boolean;
+}
+
+const FOLDER = /^[0-9a-f]{32}(?:-\d{1,4})?$/;
+
 /** Folders of `RUN --mount=type=cache`: they belong to no image and outlive builds. */
 export class CacheMounts {
   readonly #root: string;
   readonly #locks = new KeyedLock();
   readonly #making = new KeyedLock();
   readonly #users = new Map<string, number>();
+  readonly #records: CacheMountRecords;
 
-  constructor(root: string) {
+  constructor(root: string, metadata: MetadataStore) {
     this.#root = root;
+    this.#records = new CacheMountRecords(metadata);
+  }
+
+  get root(): string {
+    return this.#root;
   }
 
   /**
@@ -40,16 +67,78 @@ export class CacheMounts {
     return this.#locked(locked, () => this.#taken(mounts, work), options);
   }
 
-  /** Deletes the folders nobody uses; their names. */
-  async prune(): Promise<string[]> {
-    const removed: string[] = [];
-    for (const name of await readdir(this.#root).catch(() => [])) {
-      const path = join(this.#root, name);
-      if (this.#users.has(path)) continue;
-      await rm(path, { recursive: true, force: true });
-      removed.push(name);
+  /** All there are, with their sizes: measured again only after a use. */
+  async list(): Promise<CacheMountView[]> {
+    const names = (await readdir(this.#root).catch(() => [])).filter((name) => FOLDER.test(name));
+    const views: CacheMountView[] = [];
+    for (const folder of names.sort()) {
+      const view = await this.#view(folder);
+      if (view) views.push(view);
     }
-    return removed;
+    return views;
+  }
+
+  /** What is known of a folder; undefined for one of an earlier version. */
+  record(folder: string): CacheMountRecord | undefined {
+    return this.#records.get(folder);
+  }
+
+  /** Deletes a folder unless a step uses it. Whether it is gone. */
+  async remove(folder: string): Promise<boolean> {
+    if (!FOLDER.test(folder)) return false;
+    const path = join(this.#root, folder);
+    const trash = join(this.#root, `.trash-${randomBytes(8).toString('hex')}`);
+    // Asked and moved in one step: who wants it next makes a new one.
+    if (this.#users.has(path)) return false;
+    try {
+      renameSync(path, trash);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+    this.#records.remove(folder);
+    await rm(trash, { recursive: true, force: true });
+    return true;
+  }
+
+  /** Puts a finished folder in the place of the one that is there, if any. Whether it was done: not while a step uses it. */
+  async replace(folder: string, from: string, record: CacheMountRecord): Promise<boolean> {
+    const path = join(this.#root, folder);
+    const trash = join(this.#root, `.trash-${randomBytes(8).toString('hex')}`);
+    if (this.#users.has(path)) return false;
+    try {
+      renameSync(path, trash);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+    renameSync(from, path);
+    this.#records.put(folder, record);
+    await rm(trash, { recursive: true, force: true });
+    return true;
+  }
+
+  /** Keeps a folder from being removed while `work` reads it. */
+  async reading<T>(folder: string, work: () => Promise<T>): Promise<T> {
+    const path = join(this.#root, folder);
+    this.#take(path);
+    try {
+      return await work();
+    } finally {
+      this.#letGo(path);
+    }
+  }
+
+  async #view(folder: string): Promise<CacheMountView | undefined> {
+    const path = join(this.#root, folder);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat?.isDirectory()) return undefined;
+    const known = this.#records.get(folder);
+    const inUse = this.#users.has(path);
+    const measured = inUse ? undefined : known?.sizeBytes;
+    const sizeBytes = measured ?? (await diskUsage(path).catch(() => ({ sizeBytes: 0 }))).sizeBytes;
+    if (measured === undefined && known && !inUse) this.#records.measured(folder, sizeBytes);
+    const time = stat.mtime.toISOString();
+    const { createdAt = time, lastUsedAt = time, uses = 0 } = known ?? {};
+    return { folder, ...namesOf(known?.id ?? ''), sizeBytes, createdAt, lastUsedAt, uses, inUse };
   }
 
   /** Always in the same order, so that no two steps wait for each other. */
@@ -63,8 +152,9 @@ export class CacheMounts {
     try {
       for (const { id, mount, seed } of mounts) {
         const path = this.#choose(id, mount.sharing === 'private');
-        this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
+        this.#take(path);
         folders.push(path);
+        this.#records.used(basename(path), id);
         await this.#making.run(path, () => makeFolder(path, mount, seed));
       }
       return await work(folders);
@@ -74,13 +164,17 @@ export class CacheMounts {
   }
 
   #choose(id: string, isPrivate: boolean): string {
-    const base = join(this.#root, hash('sha256', id).slice(0, 32));
+    const base = join(this.#root, folderNameOf(id));
     if (!isPrivate) return base;
     for (let n = 0; n < MAX_PRIVATE; n++) {
       const path = n === 0 ? base : `${base}-${n}`;
       if (!this.#users.has(path)) return path;
     }
     return `${base}-${MAX_PRIVATE}`;
+  }
+
+  #take(path: string): void {
+    this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
   }
 
   #letGo(path: string): void {
@@ -96,7 +190,7 @@ async function makeFolder(
   { mode = DEFAULT_MODE, uid = 0, gid = 0 }: RunMount,
   seed: CacheMount['seed'],
 ): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o711 });
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   const made = await mkdir(path, { mode: 0o700 }).then(
     () => true,
     () => false,

@@ -1,4 +1,5 @@
-import { chmod, chown, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { KeyedLock, SILENT_LOG, readVersionFile, type Log } from '../../base/index.ts';
 import { LadingError, errnoOf, toLadingError } from '../../errors/index.ts';
@@ -86,9 +87,11 @@ export class OverlaySnapshotter implements Snapshotter {
   async commit(name: string, key: string, usage?: Usage): Promise<void> {
     await this.#locks.run(key, async () => {
       const folder = this.#folderOf(this.#records.get(key));
-      const exists = this.#records.find(name)?.kind === 'committed';
-      if (this.#durable && !exists) await syncFileSystem(join(folder, 'fs'));
+      const known = this.#records.find(name);
+      const isLost = known?.kind === 'committed' && !existsSync(this.#filesOf(known));
+      if (this.#durable && (known?.kind !== 'committed' || isLost)) await syncFileSystem(join(folder, 'fs'));
       const committed = this.#records.commit(name, key, usage, { durable: this.#durable });
+      if (!committed && known && isLost) await this.#mend(known, folder);
       if (!committed) return this.#remove(key);
       // Overlay's own leftovers; nothing depends on their going.
       await rm(join(folder, 'work'), { recursive: true, force: true }).catch(() => undefined);
@@ -153,6 +156,13 @@ export class OverlaySnapshotter implements Snapshotter {
         throw toLadingError(error, `prepare snapshot "${key}"`);
       }
     });
+  }
+
+  /** Somebody removed a committed snapshot's files; here they are again. */
+  async #mend(lost: SnapshotRecord, folder: string): Promise<void> {
+    this.#log.warn('restored the lost files of a snapshot', { folder: this.#folderOf(lost) });
+    await mkdir(this.#folderOf(lost), { recursive: true, mode: 0o700 });
+    await rename(join(folder, 'fs'), this.#filesOf(lost));
   }
 
   async #makeFolders(record: SnapshotRecord): Promise<void> {

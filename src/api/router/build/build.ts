@@ -1,9 +1,10 @@
 import type { BuildEvent, BuildRequest } from '../../../engine/index.ts';
-import { toLadingError } from '../../../errors/index.ts';
+import { LadingError, toLadingError } from '../../../errors/index.ts';
 import { param, type Call, type Handler } from '../../http/call.ts';
 import { JsonStream } from '../../http/json-stream.ts';
-import { filters, flag, text } from '../../http/query.ts';
+import { filters, flag, integer, text } from '../../http/query.ts';
 import { sendJson, sendTar } from '../../http/respond.ts';
+import { toBuildCacheRecord } from '../../types/index.ts';
 import { parseBuild } from './build-request.ts';
 import { ClassicOutput } from './classic-output.ts';
 
@@ -62,8 +63,27 @@ export const whyNotCached: Handler = async (call) => {
   sendJson(call, call.engine.builder.why(text(call.query, 'build')));
 };
 
+/** `lading-dry-run` only tells; `lading-details` adds the bill: each record with the bytes its removal frees. */
 export const pruneBuildCache: Handler = async (call) => {
-  const options = { all: flag(call.query, 'all'), filters: filters(call.query) };
-  const { deleted, spaceReclaimed } = await call.engine.builder.prune(options);
-  sendJson(call, { CachesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: spaceReclaimed });
+  const { query, version, engine } = call;
+  const reservedBytes = bytes(query, 'reserved-space') ?? bytes(query, 'keep-storage') ?? 0;
+  const { items, deleted, spaceReclaimed } = await engine.builder.prune({
+    all: flag(query, 'all'),
+    filters: filters(query),
+    reservedBytes,
+    maxUsedBytes: bytes(query, 'max-used-space') ?? 0,
+    minFreeBytes: bytes(query, 'min-free-space') ?? 0,
+    dryRun: flag(query, 'lading-dry-run'),
+  });
+  sendJson(call, {
+    CachesDeleted: deleted.length === 0 ? null : deleted,
+    SpaceReclaimed: spaceReclaimed,
+    ...(flag(query, 'lading-details') ? { Items: items.map((row) => toBuildCacheRecord(row, version)) } : {}),
+  });
 };
+
+function bytes(query: URLSearchParams, name: string): number | undefined {
+  const value = integer(query, name);
+  if (value === undefined || value >= 0) return value;
+  throw new LadingError('invalid_argument', `invalid value for "${name}": bytes cannot be negative`);
+}

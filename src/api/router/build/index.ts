@@ -27,7 +27,8 @@ export const BUILD_ROUTES: readonly Route[] = [
     path: '/build/prune',
     handler: pruneBuildCache,
     minVersion: '1.31',
-    summary: '`all`, `filters`; storage limits are ignored',
+    summary:
+      '`all`, `filters`, `reserved-space` (`keep-storage`), `max-used-space`, `min-free-space`; `lading-dry-run`, `lading-details`',
   },
   {
     method: 'POST',

@@ -1,7 +1,7 @@
 import { LadingError } from '../../../errors/index.ts';
 import type { Call, Handler } from '../../http/call.ts';
 import { sendJson } from '../../http/respond.ts';
-import { toContainerSummary, toImageSummary, toVolume } from '../../types/index.ts';
+import { toBuildCacheRecord, toContainerSummary, toImageSummary, toVolume } from '../../types/index.ts';
 
 type Usage = Awaited<ReturnType<Call['engine']['system']['diskUsage']>>;
 
@@ -25,23 +25,6 @@ async function volumes({ engine }: Call, usage: Usage) {
   );
 }
 
-/** The build cache as one record: clients add the records up. */
-function buildCache({ buildCacheSize }: Usage) {
-  if (buildCacheSize === 0) return [];
-  const times = { CreatedAt: '0001-01-01T00:00:00Z', LastUsedAt: null, UsageCount: 0 };
-  return [
-    {
-      ID: 'lading',
-      Type: 'regular',
-      Description: 'build cache',
-      InUse: false,
-      Shared: false,
-      Size: buildCacheSize,
-      ...times,
-    },
-  ];
-}
-
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
 
 export const diskUsage: Handler = async (call) => {
@@ -55,7 +38,7 @@ export const diskUsage: Handler = async (call) => {
     Images: wants('image') ? await images(call, usage) : null,
     Containers: wants('container') ? await containers(call, usage) : null,
     Volumes: wants('volume') ? await volumes(call, usage) : null,
-    BuildCache: wants('build-cache') ? buildCache(usage) : null,
-    BuilderSize: wants('build-cache') ? usage.buildCacheSize : 0,
+    BuildCache: wants('build-cache') ? usage.buildCache.rows.map((row) => toBuildCacheRecord(row, call.version)) : null,
+    BuilderSize: wants('build-cache') ? usage.buildCache.totalBytes : 0,
   });
 };

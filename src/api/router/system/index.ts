@@ -13,6 +13,6 @@ export const SYSTEM_ROUTES: readonly Route[] = [
   { method: 'GET', path: '/version', handler: version, summary: 'As Docker' },
   { method: 'GET', path: '/info', handler: info, summary: 'As Docker; no swarm, no plugins' },
   { method: 'GET', path: '/events', handler: events, summary: '`since`, `until`, `filters`' },
-  { method: 'GET', path: '/system/df', handler: diskUsage, summary: '`type`; the build cache is one record' },
+  { method: 'GET', path: '/system/df', handler: diskUsage, summary: '`type`' },
   { method: 'POST', path: '/auth', handler: checkAuth, summary: 'As Docker' },
 ];

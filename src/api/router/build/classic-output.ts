@@ -1,4 +1,5 @@
 import type { BuildEvent, ProgressMessage } from '../../../engine/index.ts';
+import { familiarReference, parseReference } from '../../../oci/index.ts';
 
 /** Short image ID as Docker prints it. */
 function shortId(id: string): string {
@@ -21,7 +22,10 @@ export class ClassicOutput {
       case 'warning':
         return [{ stream: `[Warning] ${event.message}${event.line === undefined ? '' : ` (line ${event.line})`}\n` }];
       case 'result':
-        return [...imageLines(event.imageId), ...event.tags.map((tag) => ({ stream: `Successfully tagged ${tag}\n` }))];
+        return [
+          ...imageLines(event.imageId),
+          ...event.tags.map((tag) => ({ stream: `Successfully tagged ${familiarReference(parseReference(tag))}\n` })),
+        ];
       default:
         return [];
     }

@@ -51,6 +51,6 @@ export type { DockerfileOptions } from './render.ts';
 export type { Place } from './place.ts';
 export type { Plan, PlanOptions, PlannedStage, PlannedStep } from './plan.ts';
 export type { DryRunOptions, DryRunResult, DryRunStep } from './dry-run.ts';
-export { openStore, type Store } from './store.ts';
+export { openStore, type Store } from './open-store.ts';
 export type * from './build-options.ts';
 export { plan, type Program, type Targets } from './program.ts';

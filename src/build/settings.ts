@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { DockerCredentials } from '../distribution/index.ts';
 import type { BuildSettings } from '../engine/index.ts';
 import { LadingError, messageOf } from '../errors/index.ts';
 import { formatReference, parseReference, withDefaultTag } from '../oci/index.ts';
 import type { BuildOptions, SecretSource, Typed } from './build-options.ts';
+import { calledIn } from './describe.ts';
 import type { Targets } from './graph.ts';
 import { targetOf } from './plan.ts';
 import { renderTargets } from './render.ts';
@@ -18,9 +19,6 @@ export interface Prepared {
   readonly folder: string;
   readonly secrets: ReadonlyMap<string, Uint8Array>;
 }
-
-/** Name of the generated file in messages. */
-export const GENERATED = 'build.ts.Dockerfile';
 
 /** What is asked of the builder. Secrets are read here. @throws invalid_argument, not_found */
 export async function prepare(targets: Targets, options: BuildOptions): Promise<Prepared> {
@@ -41,7 +39,7 @@ export async function prepare(targets: Targets, options: BuildOptions): Promise<
       ),
     ),
     settings: {
-      dockerfile: GENERATED,
+      dockerfile: generatedName(target.root.place.file),
       dockerfileText: rendered.text,
       tags: tags.map((tag) => formatReference(withDefaultTag(parseReference(tag)))),
       buildArgs,
@@ -52,7 +50,7 @@ export async function prepare(targets: Targets, options: BuildOptions): Promise<
       cacheFrom: (options.cacheFrom ?? []).map(typed),
       cacheTo: (options.cacheTo ?? []).map(typed),
       outputs: (options.outputs ?? []).map(typed),
-      ...(target === graph.stages.at(-1) ? {} : { target: target.name ?? String(graph.stages.indexOf(target)) }),
+      ...(target === graph.stages.at(-1) ? {} : { target: calledIn(graph, target) }),
       ...(options.ignore === undefined ? {} : { ignoreText: `${options.ignore.join('\n')}\n` }),
       ...(network === undefined ? {} : { networkMode: network }),
       ...(ssh === undefined ? {} : { ssh }),
@@ -62,6 +60,11 @@ export async function prepare(targets: Targets, options: BuildOptions): Promise<
       ...(annotations === undefined ? {} : { annotations }),
     },
   };
+}
+
+/** The generated file's name in messages. */
+function generatedName(program: string): string {
+  return program === '' ? 'Dockerfile' : `${basename(program)}.Dockerfile`;
 }
 
 function given(contexts: ReadonlyMap<string, string | undefined>): Record<string, string> {

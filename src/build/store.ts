@@ -8,8 +8,8 @@ import { parsePlatform } from '../oci/index.ts';
 import type { BuildEvent, BuildOptions, BuildResult, RunningBuild, StepRecord, StoreOptions } from './build-options.ts';
 import { findDaemon } from './find-daemon.ts';
 import type { Targets } from './graph.ts';
-import type { Image } from './image.ts';
-import { targetsOf, type Targets as NamedImages } from './program.ts';
+import type { Store } from './open-store.ts';
+import { targetsOf } from './program.ts';
 import { runBuild } from './running-build.ts';
 import { prepare, userCredentials, type Prepared } from './settings.ts';
 
@@ -22,13 +22,7 @@ interface Progress {
   readonly signal: AbortSignal;
 }
 
-/** An open store: several builds in a row, or at once, without opening it for each. Closing waits for nothing: end the builds before. */
-export interface Store extends AsyncDisposable {
-  build(image: Image | NamedImages, options?: Omit<BuildOptions, keyof StoreOptions>): RunningBuild;
-  close(): Promise<void>;
-}
-
-/** Opens the engine in this process, or connects to the daemon that has the store. The caller closes it. @throws permission_denied, unavailable */
+/** See open-store.ts. */
 export async function openStore(options: StoreOptions & { readonly signal?: AbortSignal } = {}): Promise<Store> {
   const backend = await openBackend(options, options.signal);
   const close = (): Promise<void> => backend.close();

@@ -6,6 +6,7 @@ import type { BuildContext } from '../../client/index.ts';
 import { LadingError, messageOf } from '../../errors/index.ts';
 import { isGitAddress } from '../../oci/index.ts';
 import type { Context } from '../command.ts';
+import type { DescribedProgram } from './program.ts';
 
 export interface ResolvedContext {
   readonly context: BuildContext;
@@ -25,17 +26,40 @@ export async function resolveContext(
   path: string,
   file: string | undefined,
   inPlace: boolean,
+  program?: DescribedProgram,
 ): Promise<ResolvedContext> {
+  if (program) return { ...program, ...(await contextAlone(context, path, program, inPlace)) };
   // Archives are taken as they are: what they leave out they leave out, whatever .dockerignore says.
   if (path === '-') return { ...(await fromStdin(context, file)), ignoreText: '' };
   if (isGitAddress(path)) return { context: { kind: 'git', address: path }, dockerfile: file };
   if (/^https?:\/\//.test(path)) return { ...(await fromAddress(path, file)), ignoreText: '' };
+  const folder = folderOf(path);
+  const source = await dockerfileOf(context, folder, file);
+  return { context: contextOf(folder, inPlace), ...source };
+}
+
+/** The context of a build whose Dockerfile is known. */
+async function contextAlone(
+  context: Context,
+  path: string,
+  { ignoreText: own }: DescribedProgram,
+  inPlace: boolean,
+): Promise<Pick<ResolvedContext, 'context' | 'ignoreText'>> {
+  if (path !== '-' && !isGitAddress(path) && !/^https?:\/\//.test(path))
+    return { context: contextOf(folderOf(path), inPlace), ignoreText: own };
+  const { context: files, ignoreText } = await resolveContext(context, path, undefined, inPlace);
+  return { context: files, ignoreText: own ?? ignoreText };
+}
+
+function folderOf(path: string): string {
   const folder = resolve(path);
   if (!existsSync(folder)) throw cannotPrepare(`path "${path}" not found`);
   if (!statSync(folder).isDirectory()) throw cannotPrepare(`path "${path}" is not a folder`);
-  const source = await dockerfileOf(context, folder, file);
-  if (inPlace) return { context: { kind: 'directory', path: folder }, ...source };
-  return { context: { kind: 'tar', tar: tarOfFolder(folder) }, ...source };
+  return folder;
+}
+
+function contextOf(folder: string, inPlace: boolean): BuildContext {
+  return inPlace ? { kind: 'directory', path: folder } : { kind: 'tar', tar: tarOfFolder(folder) };
 }
 
 /** Plain text at the address is a Dockerfile, anything else an archive. */

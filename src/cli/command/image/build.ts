@@ -8,6 +8,8 @@ import { FailedStepShells, hasTerminal } from '../../build/failed-step.ts';
 import { secretsOf } from '../../build/secrets.ts';
 import { ReceivedExports } from '../../build/received-exports.ts';
 import { checkDestinations } from '../../build/receive-exports.ts';
+import type { DescribedProgram } from '../../build/program.ts';
+import { programFile } from '../../build/program-file.ts';
 import { settingsOf } from '../../build/settings.ts';
 import { openSshAgents } from '../../build/ssh.ts';
 import type { Command, Context, Invocation } from '../../command.ts';
@@ -22,16 +24,19 @@ type Result = Extract<BuildEvent, { kind: 'result' }>;
 export const command: Command = {
   name: 'build',
   summary: 'Build an image from a Dockerfile',
-  usage: '[OPTIONS] PATH | URL | -',
+  usage: '[OPTIONS] PATH | URL | - | PROGRAM.ts',
   flags: BUILD_FLAGS,
   examples: [
     'lading build -t my/app:1 .',
     'lading build --target test --progress plain .',
     'lading build - < Dockerfile',
+    'lading build -t my/app:1 build.ts',
   ],
-  arity: [1, 1],
+  arity: [0, 1],
   async run(invocation) {
-    const { flags, context } = invocation;
+    const { args, flags, context } = invocation;
+    if (args.length === 0 && programFile(undefined, flags.text('file')) === undefined)
+      throw new UsageError("lading: 'lading build' requires 1 argument", EXIT_FAILURE);
     const call = callOf(flags);
     if (call.call !== 'build') {
       const display = new CallDisplay();
@@ -70,33 +75,46 @@ async function buildShowing(invocation: Invocation, display: BuildDisplay): Prom
 
 /** Folders are read in place by a daemon of the same user on this machine; others are sent a tar. */
 async function buildWhereAllowed(invocation: Invocation, display: BuildDisplay): Promise<Result> {
-  const {
-    args: [path = ''],
-    flags,
-    context,
-  } = invocation;
+  const { args, flags, context } = invocation;
+  const program = programFile(args[0], flags.text('file'));
+  const path = program?.path ?? args[0] ?? '';
+  const described = program && (await describe(program.file, invocation));
   const resolve = (inPlace: boolean): Promise<ResolvedContext> =>
-    resolveContext(context, path, flags.text('file'), inPlace);
+    resolveContext(context, path, flags.text('file'), inPlace, described);
   const inPlace = context.client.isLocal;
   try {
-    return await runBuild(invocation, await resolve(inPlace), display);
+    return await runBuild(invocation, await resolve(inPlace), display, described);
   } catch (error) {
     if (!inPlace || path === '-' || error instanceof BuildFailure || !isLadingError(error, 'permission_denied'))
       throw error;
-    return await runBuild(invocation, await resolve(false), display);
+    return await runBuild(invocation, await resolve(false), display, described);
   }
+}
+
+/** Loaded for programs only. */
+async function describe(file: string, { flags, context }: Invocation): Promise<DescribedProgram> {
+  return (await import('../../build/program.ts')).describeProgram(file, settingsOf(flags, context.env));
+}
+
+async function settingsFor(
+  { flags, context }: Invocation,
+  program: DescribedProgram | undefined,
+): Promise<BuildSettings> {
+  const settings = withoutShell(settingsOf(flags, context.env), context);
+  return program ? (await import('../../build/program.ts')).withProgram(settings, program) : settings;
 }
 
 async function runBuild(
   invocation: Invocation,
   { context: files, dockerfile = 'Dockerfile', dockerfileText, ignoreText }: ResolvedContext,
   display: BuildDisplay,
+  program: DescribedProgram | undefined,
 ): Promise<Result> {
   const { flags, context } = invocation;
   const credentials = await allCredentials(context);
   await using agents = await openSshAgents(flags.list('ssh'), context.env);
   const settings = {
-    ...withoutShell(settingsOf(flags, context.env), context),
+    ...(await settingsFor(invocation, program)),
     ssh: agents.sockets,
     secrets: secretsOf(flags.list('secret'), context.env),
     dockerfile,

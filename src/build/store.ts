@@ -5,7 +5,7 @@ import { Client } from '../client/index.ts';
 import { openEngine, StoreInUse, type BuildEvent as EngineEvent, type Engine } from '../engine/index.ts';
 import { LadingError, type ErrorCode } from '../errors/index.ts';
 import { parsePlatform } from '../oci/index.ts';
-import type { BuildEvent, BuildOptions, BuildResult, RunningBuild, StepRecord, StoreOptions } from './build-options.ts';
+import type { BuildEvent, BuildOptions, BuildResult, StepRecord, StoreOptions } from './build-options.ts';
 import { findDaemon } from './find-daemon.ts';
 import type { Targets } from './graph.ts';
 import type { Store } from './open-store.ts';

@@ -59,6 +59,18 @@ export function writeLayerFromUpper(
 }
 
 /**
+ * Lays folders of committed layers on one another, in a worker thread: `targetDir` (empty, on their file system) becomes one layer that does what
+ * they do together on top of `lowerDirs`. Files are hard links to the layers' own: the result is to be read and removed. @throws cancelled
+ */
+export async function mergeLayers(
+  layerDirs: readonly string[],
+  options: { readonly targetDir: string; readonly lowerDirs: readonly string[]; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { signal, ...rest } = options;
+  await runInWorker('mergeLayers', { layerDirs, ...rest }, signal);
+}
+
+/**
  * Compresses a layer tar to `target.path` (made or replaced, not synced) off the main thread: gzip in parallel blocks (level 6), zstd as one frame (level 3).
  * Deterministic for one version of Node, on any number of cores.
  */

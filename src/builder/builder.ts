@@ -31,6 +31,7 @@ import { BuildMemory } from './explain/build-memory.ts';
 import { BuildRuns, type BuildRun } from './explain/build-runs.ts';
 import { checkOutputs, exportBuild, type BuiltPlatform } from './export/export-build.ts';
 import { ExportStreams } from './export/export-streams.ts';
+import { SquashedLayers } from './export/squashed-layers.ts';
 import { BuildArgs } from './plan/build-args.ts';
 import { formatEpoch, settleEpoch } from './plan/epoch.ts';
 import { StageGraph } from './plan/stage-graph.ts';
@@ -73,6 +74,7 @@ export class Builder {
   /** Of `--on-error shell`: failed steps that wait for somebody to open a shell in them. */
   readonly failedSteps = new FailedSteps();
   readonly #exports = new ExportStreams();
+  readonly #squashed: SquashedLayers;
   readonly #digests = new Map<string, FileDigests>();
   readonly #memory: BuildMemory;
   readonly #runs: BuildRuns;
@@ -81,6 +83,7 @@ export class Builder {
     const { metadata, scratchDir, mounter, snapshotter } = dependencies;
     this.#d = dependencies;
     this.#cache = new BuildCache(metadata);
+    this.#squashed = new SquashedLayers(metadata);
     this.#referrers = new Referrers(metadata);
     const limiter = new Limiter(Math.max(MIN_STEPS_AT_ONCE, 2 * availableParallelism()));
     this.#solver = new Solver({ ...dependencies, cache: this.#cache, limiter });
@@ -150,8 +153,10 @@ export class Builder {
    */
   async prune(options: PruneOptions): Promise<PruneBill> {
     const bill = await this.#keeper.prune(options);
-    if (options.all && !options.dryRun && Object.keys(options.filters).length === 0 && !hasLimits(options))
+    if (options.all && !options.dryRun && Object.keys(options.filters).length === 0 && !hasLimits(options)) {
       await this.#repositories.prune();
+      this.#squashed.clear();
+    }
     return bill;
   }
 
@@ -233,6 +238,7 @@ export class Builder {
       progress,
       scratch: this.#scratch,
       streams: this.#exports,
+      squashed: this.#squashed,
       onEvent,
       signal,
     });

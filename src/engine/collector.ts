@@ -86,6 +86,7 @@ export class Collector {
     for (const index of images.indexes()) {
       digests.add(index.descriptor.digest);
       for (const { manifest } of index.images) digests.add(manifest.digest);
+      for (const digest of index.also ?? []) digests.add(digest);
     }
     for (const record of images.records()) {
       const image = await openForMark(images, record);

@@ -29,6 +29,8 @@ export interface IndexRecord {
   readonly images: readonly { readonly id: Digest; readonly manifest: Descriptor }[];
   /** The image for this machine, else the first. */
   readonly primary: Digest;
+  /** What else belongs to it and is kept with it: attestation manifests and their blobs. */
+  readonly also?: readonly Digest[];
   readonly storedAt: string;
 }
 

@@ -71,16 +71,17 @@ export class ImageStore {
 
   /** Records an index with the images of all its platforms, and its names, in one durable step. */
   putIndex(
-    index: { readonly descriptor: Descriptor; readonly images: readonly ImageRecord[]; readonly primary: Digest },
+    index: Pick<IndexRecord, 'descriptor' | 'primary' | 'also'> & { readonly images: readonly ImageRecord[] },
     names: readonly Name[] = [],
   ): void {
-    const { descriptor, primary } = index;
+    const { descriptor, primary, also = [] } = index;
     const images = index.images.map(({ id, manifest }) => ({ id, manifest }));
     const others = images.map(({ id }) => id).filter((id) => id !== primary);
     this.#metadata.transaction(() => {
       for (const image of index.images) if (!this.#images.get(image.id)) this.#images.put(image.id, image);
       const storedAt = new Date().toISOString();
-      this.#indexes.put(descriptor.digest, { descriptor, images, primary, storedAt });
+      const extra = also.length === 0 ? {} : { also };
+      this.#indexes.put(descriptor.digest, { descriptor, images, primary, ...extra, storedAt });
       for (const { reference, target } of names) this.#name(reference, primary, target, others);
     });
   }

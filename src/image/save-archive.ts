@@ -9,7 +9,11 @@ export interface ImageToSave {
   readonly image: Image;
   readonly references: readonly Reference[];
   /** What the names mean, when that is an index: it and all its images are saved; `image` is the one docker-archive readers get. */
-  readonly index?: { readonly descriptor: Descriptor; readonly images: readonly Image[] };
+  readonly index?: {
+    readonly descriptor: Descriptor;
+    readonly images: readonly Image[];
+    readonly also: readonly Digest[];
+  };
 }
 
 const EPOCH = { sec: 0, nsec: 0 };
@@ -38,7 +42,7 @@ export interface LayoutArchive {
  */
 export function writeImageArchive(content: ContentReader, images: readonly ImageToSave[]): Readable {
   const blobs = images.flatMap(({ image, index }) => [
-    ...(index ? [index.descriptor.digest] : []),
+    ...(index ? [index.descriptor.digest, ...index.also] : []),
     ...[image, ...(index?.images ?? [])].flatMap((one) => [
       one.manifest.digest,
       one.id,

@@ -1,11 +1,13 @@
 import { compressLayerHere, type CompressJob, type CompressResult } from '../compression/compress-here.ts';
 import { applyLayerHere, type ApplyJob, type ApplyResult } from '../extract/apply-layer.ts';
+import { mergeLayersHere, type MergeLayersJob } from '../pack/merge-layers.ts';
 import { writeLayerHere, type WriteLayerJob, type WriteLayerResult } from '../pack/write-layer.ts';
 
 /** What archive workers can be asked to do; arguments and results are plain data. */
 export interface ArchiveJobs {
   readonly apply: { readonly job: ApplyJob; readonly result: ApplyResult };
   readonly writeLayer: { readonly job: WriteLayerJob; readonly result: WriteLayerResult };
+  readonly mergeLayers: { readonly job: MergeLayersJob; readonly result: null };
   readonly compress: { readonly job: CompressJob; readonly result: CompressResult };
 }
 
@@ -17,5 +19,6 @@ export const JOBS: {
 } = {
   apply: applyLayerHere,
   writeLayer: writeLayerHere,
+  mergeLayers: mergeLayersHere,
   compress: compressLayerHere,
 };

@@ -15,9 +15,10 @@ import { exportFiles } from './export-files.ts';
 import { exportImage } from './export-image.ts';
 import { Attestor, attestsInIndex } from '../attest/attestor.ts';
 import type { AttestationManifest } from '../attest/index-form.ts';
-import type { BuiltPlatform, ExportContext, Exported, Exporting } from './exporting.ts';
+import { asStep, type BuiltPlatform, type ExportContext, type Exported, type Exporting } from './exporting.ts';
 import { writeConfig } from './image-config.ts';
 import { writeDocuments, type ConfiguredPlatform, type ImageDocuments } from './image-documents.ts';
+import { squash } from './squash.ts';
 import { parseOutputs, type ImageForm, type Output } from './output-options.ts';
 
 export type { BuiltPlatform } from './exporting.ts';
@@ -42,7 +43,8 @@ export async function exportBuild(built: readonly BuiltPlatform[], context: Expo
   const { request } = context;
   const outputs = parseOutputs(request.outputs ?? [], context.names, request.annotations);
   if (outputs.every((output) => output.kind === 'none')) return { tags: [], metadata: {} };
-  const exporting = await begin(built, context);
+  const isImage = outputs.some(({ kind }) => kind === 'image' || kind === 'archive');
+  const exporting = await begin(isImage ? await squashed(built, context) : built, context);
   const done: Exported[] = [];
   // The image store comes last: when another output fails, no name has moved.
   for (const output of outputs.toSorted((a, b) => Number(isPlainStore(a)) - Number(isPlainStore(b)))) {
@@ -50,6 +52,18 @@ export async function exportBuild(built: readonly BuiltPlatform[], context: Expo
     if (exported) done.push(exported);
   }
   return resultOf(done, exporting);
+}
+
+/** What was built, with its layers merged when the request wants that. */
+async function squashed(built: readonly BuiltPlatform[], context: ExportContext): Promise<readonly BuiltPlatform[]> {
+  const { request, squashed: known, progress } = context;
+  const { squash: mode } = request;
+  if (mode === undefined) return built;
+  return asStep(progress, `squashing layers (${mode})`, async () => {
+    const all: BuiltPlatform[] = [];
+    for (const one of built) all.push({ ...one, stage: await squash(one.stage, mode, { ...context, known }) });
+    return all;
+  });
 }
 
 function isPlainStore(output: Output): boolean {

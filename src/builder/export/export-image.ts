@@ -46,7 +46,8 @@ async function store(
     ...dangling(output, digest),
   ];
   const names = references.map((reference) => ({ reference, target }));
-  if (index) images.putIndex({ descriptor: index, images: records, primary: record.id }, names);
+  const also = documents.attestations.flatMap(({ manifest, blobs }) => [manifest, ...blobs].map((one) => one.digest));
+  if (index) images.putIndex({ descriptor: index, images: records, primary: record.id, also }, names);
   else images.put(record, names);
   await attached(documents, exporting);
   return documents;

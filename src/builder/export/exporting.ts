@@ -12,6 +12,7 @@ import type { BuildEvent, BuildLease, BuildRequest, BuilderDependencies } from '
 import type { ExportStreams } from './export-streams.ts';
 import type { ConfiguredPlatform, ImageDocuments } from './image-documents.ts';
 import type { ImageForm } from './output-options.ts';
+import type { SquashedLayers } from './squashed-layers.ts';
 
 /** What one platform of a build made. */
 export interface BuiltPlatform {
@@ -41,6 +42,7 @@ export interface ExportContext {
   readonly progress: Progress;
   readonly scratch: Scratch;
   readonly streams: ExportStreams;
+  readonly squashed: SquashedLayers;
   readonly onEvent: (event: BuildEvent) => void;
   readonly signal: AbortSignal;
 }

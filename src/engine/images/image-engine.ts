@@ -295,14 +295,14 @@ export class LocalImages implements ImageEngine {
         const id = index?.descriptor.digest ?? record.id;
         const known = byId.get(id);
         const references = reference?.tag === undefined ? [] : [reference];
-        for (const digest of [id, record.id, record.manifest.digest]) await keep(digest);
+        for (const digest of [id, record.id, record.manifest.digest, ...(index?.also ?? [])]) await keep(digest);
         const records = index ? images.imagesOf(index) : [];
         const members: Image[] = [];
         for (const member of records) members.push(await images.open(member));
         byId.set(id, {
           image: await images.open(record),
           references: [...(known?.references ?? []), ...references],
-          ...(index ? { index: { descriptor: index.descriptor, images: members } } : {}),
+          ...(index ? { index: { descriptor: index.descriptor, images: members, also: index.also ?? [] } } : {}),
         });
       }
     }

@@ -48,6 +48,9 @@ interface PushOptions {
   readonly signal?: AbortSignal;
 }
 
+/** BuildKit's note on an attestation's entry: the manifest it is about. */
+const REFERENCE_DIGEST = 'vnd.docker.reference.digest';
+
 /** Leases a digest for as long as the push runs. */
 type Keep = (digest: Digest) => Promise<void>;
 
@@ -126,12 +129,34 @@ export class ImagePusher {
     const document = parseManifestDocument(await content.read(digest), mediaType);
     if (document.kind !== 'index') throw new LadingError('data_loss', `push: ${digest} is not an index`);
     const { manifests, annotations } = document.index;
-    const entries = manifests.map((entry) => ({ ...entry, ...sent.get(entry.digest) }));
+    const entries: Descriptor[] = [];
+    for (const entry of manifests) {
+      const image = sent.get(entry.digest);
+      entries.push(image ? { ...entry, ...image } : await this.#sendBeside(reference, entry, sent, keep, options));
+    }
     const same = entries.every((entry, i) => entry.digest === manifests[i]?.digest);
     const dockerTypes = mediaType === MEDIA.dockerList;
     const out = same ? index.descriptor : await putIndex(content, entries, keep, { annotations, dockerTypes });
     await this.#send(reference, out, [], [], options);
     return out;
+  }
+
+  /** A manifest of an index that is no image: it goes out as it is, and keeps saying what it is about. */
+  async #sendBeside(
+    { domain, path }: Reference,
+    entry: Descriptor,
+    sent: ReadonlyMap<Digest, Descriptor>,
+    keep: Keep,
+    options: PushOptions,
+  ): Promise<Descriptor> {
+    const { content } = this.#d;
+    await keep(entry.digest);
+    const document = parseManifestDocument(await content.read(entry.digest), entry.mediaType);
+    const blobs = document.kind === 'manifest' ? [document.manifest.config, ...document.manifest.layers] : [];
+    for (const { digest } of blobs) await keep(digest);
+    await this.#send({ domain, path }, entry, blobs, [], options);
+    const about = sent.get(entry.annotations?.[REFERENCE_DIGEST] as Digest);
+    return about ? { ...entry, annotations: { ...entry.annotations, [REFERENCE_DIGEST]: about.digest } } : entry;
   }
 
   /** A document and its blobs; without a tag it goes under its digest. */

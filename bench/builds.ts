@@ -91,7 +91,8 @@ export function buildWorkloads(fixtures: Fixtures, folder: string): Workload[] {
       args: (engine) => build(engine, 'wide', paths.wide),
     },
     {
-      name: 'export of a built image of 1 GB as a docker archive',
+      // Docker's own engine has no other exporter of files than this and `local`.
+      name: 'export of a built image of 1 GB (-o type=tar)',
       verb: 'export',
       reps: 3,
       prepare: (engine, repetition) => {
@@ -99,7 +100,14 @@ export function buildWorkloads(fixtures: Fixtures, folder: string): Workload[] {
         if (repetition < 0) call(engine, build(engine, 'big', paths.big));
       },
       args: (engine) =>
-        build(engine, 'big', paths.big, '-o', `type=docker,dest=${join(folder, `export-${engine.name}.tar`)}`),
+        build(engine, 'big', paths.big, '-o', `type=tar,dest=${join(folder, `export-${engine.name}.tar`)}`),
+    },
+    {
+      name: 'save of it as an archive',
+      verb: 'save',
+      reps: 3,
+      prepare: (engine) => rmSync(join(folder, `save-${engine.name}.tar`), { force: true }),
+      args: (engine) => ['save', '-o', join(folder, `save-${engine.name}.tar`), tagOf('big')],
     },
   ];
 }

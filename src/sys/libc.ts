@@ -171,17 +171,17 @@ export function getXattr(path: NativePath, name: string): Buffer | undefined {
 
 /** Names in the order the kernel gives them. */
 export function listXattrs(path: NativePath): string[] {
-  let buffer = Buffer.alloc(1024);
-  for (;;) {
-    const size = Number(native.llistxattr(path, buffer, buffer.length));
-    if (size >= 0) return size === 0 ? [] : buffer.toString('latin1', 0, size - 1).split('\0');
-    const errno = koffi.errno();
-    if (errno === koffi.os.errno['EOPNOTSUPP']) return [];
-    if (errno !== koffi.os.errno['ERANGE'] || buffer.length > 65_536)
-      throw new SystemError('llistxattr', String(path), errno);
-    buffer = Buffer.alloc(65_537);
-  }
+  const size = Number(native.llistxattr(path, xattrNames, xattrNames.length));
+  if (size > 0) return xattrNames.toString('latin1', 0, size - 1).split('\0');
+  if (size === 0) return NO_NAMES;
+  const errno = koffi.errno();
+  if (errno === koffi.os.errno['EOPNOTSUPP']) return NO_NAMES;
+  throw new SystemError('llistxattr', String(path), errno);
 }
+
+/** The kernel gives no longer list (XATTR_LIST_MAX). Calls are synchronous: one buffer serves all. */
+const xattrNames = Buffer.alloc(65_536);
+const NO_NAMES: string[] = [];
 
 export function removeXattr(path: string, name: string): void {
   check(native.lremovexattr(path, name), 'lremovexattr', `${path} ${name}`);

@@ -1,5 +1,5 @@
 import { lstatSync, type BigIntStats } from 'node:fs';
-import { devMajor, devMinor, getXattr, listXattrs, type NativePath } from '../../sys/index.ts';
+import { devMajor, devMinor, getXattr, type NativePath } from '../../sys/index.ts';
 import { isRefusedXattr } from '../extract/metadata.ts';
 import { pathAt } from '../extract/stat-at.ts';
 import type { EntryType, TarHeader } from '../tar/header.ts';
@@ -23,13 +23,13 @@ export function typeOfStats(stats: EntryStats): EntryType | undefined {
 
 /** Everything but a symlink's target. Owner's names of the host are left out on purpose. */
 export function entryHeader(
-  path: NativePath,
+  file: NamedXattrs,
   name: string,
   type: EntryType,
   stats: EntryStats,
   seconds: number,
 ): TarHeader {
-  const xattrs = xattrsOf(path);
+  const xattrs = xattrsOf(file);
   return {
     name,
     type,
@@ -51,9 +51,15 @@ export function secondsOf(nanoseconds: bigint): number {
   return nanoseconds % 1_000_000_000n < 0n ? sec - 1 : sec;
 }
 
-function xattrsOf(path: NativePath): Map<string, Buffer> | undefined {
+/** A file and the names of its extended attributes. */
+export interface NamedXattrs {
+  readonly path: NativePath;
+  readonly xattrs: readonly string[];
+}
+
+function xattrsOf({ path, xattrs }: NamedXattrs): Map<string, Buffer> | undefined {
   let found: Map<string, Buffer> | undefined;
-  for (const name of listXattrs(path)) {
+  for (const name of xattrs) {
     const value = isRefusedXattr(name) ? undefined : getXattr(path, name);
     if (value) (found ??= new Map()).set(name, value);
   }

@@ -1,6 +1,6 @@
 import { closeSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { errnoOf, LadingError } from '../../errors/index.ts';
-import { O, openat } from '../../sys/index.ts';
+import { listXattrs, O, openat } from '../../sys/index.ts';
 import { nativePath, textOfBytes, textOfLatin1 } from '../byte-text.ts';
 import { showName } from '../entry-name.ts';
 import { MAX_DEPTH } from '../extract/remove-tree.ts';
@@ -10,7 +10,7 @@ import { encodeHeader, END_OF_ARCHIVE } from '../tar/encode-header.ts';
 import { paddingOf, type EntryType, type TarHeader } from '../tar/header.ts';
 import { entryHeader, secondsOf, statEntry, typeOfStats, type EntryStats } from './entry-header.ts';
 import type { LayerTimes } from './layer-times.ts';
-import { overlayMarkersAt } from './overlay-markers.ts';
+import { overlayMarkersAt, overlayMarkersOf, type OverlayMarkers } from './overlay-markers.ts';
 
 /**
  * Whether an entry goes into the archive. `path` is relative to the packed folder, without a closing slash.
@@ -114,13 +114,20 @@ export class TreePacker implements Disposable {
     if (!type) return;
     const verdict = this.#options.filter?.(path, type) ?? true;
     if (verdict === false) return;
-    const markers = this.#options.overlay ? this.#checkedMarkers(fd, base, name, type) : undefined;
-    if (verdict === true) yield* this.#member(fd, base, name, type, stats);
+    const xattrs = listXattrs(nativePathAt(fd, base));
+    const markers = this.#options.overlay ? this.#checkedMarkers(fd, base, name, type, xattrs) : undefined;
+    if (verdict === true) yield* this.#member(fd, base, name, type, stats, xattrs);
     if (markers?.opaque) yield* this.#put(encodeHeader(markerHeader(`${name}/${OPAQUE_MARKER}`)));
     if (type === 'directory') this.#enter(fd, base, `${name}/`, path);
   }
 
-  #checkedMarkers(fd: number, base: string, name: string, type: EntryType): { opaque: boolean } | undefined {
+  #checkedMarkers(
+    fd: number,
+    base: string,
+    name: string,
+    type: EntryType,
+    xattrs: readonly string[],
+  ): OverlayMarkers | undefined {
     if (base.startsWith(WHITEOUT_PREFIX))
       throw new LadingError(
         'invalid_argument',
@@ -130,7 +137,7 @@ export class TreePacker implements Disposable {
         },
       );
     if (type !== 'directory' && type !== 'file') return undefined;
-    const markers = overlayMarkersAt(fd, base);
+    const markers = overlayMarkersOf(nativePathAt(fd, base), xattrs);
     if (markers.elsewhere)
       throw new LadingError(
         'internal',
@@ -145,8 +152,10 @@ export class TreePacker implements Disposable {
     name: string,
     type: EntryType,
     stats: EntryStats,
+    xattrs: readonly string[],
   ): Generator<Buffer, void, undefined> {
-    const header = entryHeader(nativePathAt(fd, base), name, type, stats, this.#secondsOf(fd, base, stats));
+    const path = nativePathAt(fd, base);
+    const header = entryHeader({ path, xattrs }, name, type, stats, this.#secondsOf(fd, base, stats));
     const first = type === 'directory' || stats.nlink === 1n ? undefined : this.#firstNameOf(stats, name);
     if (first !== undefined)
       return yield* this.#put(encodeHeader({ ...header, type: 'hardlink', linkName: first, size: 0 }));

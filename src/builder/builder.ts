@@ -141,6 +141,12 @@ export class Builder {
     return this.#cache.roots((diffId) => this.#d.layerBlobs.remembered(diffId));
   }
 
+  /** Folders of `RUN --mount=type=cache`, after what a crash left of them is cleared away. */
+  async cacheMounts(): Promise<CacheMounts> {
+    await this.#scratch.ready();
+    return this.#cacheMounts;
+  }
+
   /** What the cache holds; `totalBytes` would be free without it. */
   cacheUsage(): Promise<{ rows: CacheRow[]; totalBytes: number }> {
     return this.#keeper.usage();

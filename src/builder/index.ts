@@ -9,6 +9,8 @@ export { pushAttestations } from './attest/push-attestations.ts';
 export { attestAnew, readStatements, type Statement } from './attest/statement.ts';
 export type { BuildRun, RunStep } from './explain/build-runs.ts';
 export type { CacheLimits, PruneBill, PruneOptions } from './cache/prune-cache.ts';
+export { exportMounts, importMounts, type ImportedMount } from './run/cache-mount-archive.ts';
+export type { CacheMountView } from './run/cache-mounts.ts';
 export type { CacheRow } from './cache/cache-rows.ts';
 export type { Holders, Holdings } from './cache/cache-account.ts';
 export type * from './types.ts';

@@ -11,6 +11,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   builder: 'Manage the build cache',
   builds: 'Look at what builds did',
   cache: 'Look into the build cache',
+  'cache mount': 'Manage cache mounts of RUN steps',
   container: 'Manage containers',
   image: 'Manage images',
   manifest: 'Look at image manifests',
@@ -81,6 +82,10 @@ export const COMMANDS: readonly CommandEntry[] = [
   verb('builds profile,build profile', 'Draw where a build’s time and bytes went', () => import('./command/builds/profile.ts')),
   verb('builds rm,builds remove', 'Forget builds and their logs', () => import('./command/builds/rm.ts')),
   verb('cache why', 'Tell why steps of the last build were not cached', () => import('./command/cache/why.ts')),
+  verb('cache mount ls,cache mount list', 'List cache mounts', () => import('./command/cache/mount-ls.ts')),
+  verb('cache mount rm,cache mount remove', 'Remove cache mounts', () => import('./command/cache/mount-rm.ts')),
+  verb('cache mount export', 'Export cache mounts as a tar archive', () => import('./command/cache/mount-export.ts')),
+  verb('cache mount import', 'Import cache mounts from a tar archive', () => import('./command/cache/mount-import.ts')),
   verb('builder du', 'Disk usage of the build cache', () => import('./command/builder/du.ts')),
   verb('builder prune', 'Remove build cache', () => import('./command/builder/prune.ts')),
   verb('network ls,network list', 'List networks', () => import('./command/network/ls.ts')),
@@ -107,9 +112,12 @@ export function findCommand(
   const [first = '', second = '', third = '-'] = args;
   // "build log" alone builds the folder "log".
   const isFolder = first === 'build' && third.startsWith('-') && third !== '--help';
+  const three = COMMANDS.find((entry) => entry.names.includes(`${first} ${second} ${third}`));
+  if (three !== undefined) return { entry: three, words: 3 };
   const two = isFolder ? undefined : COMMANDS.find((entry) => entry.names.includes(`${first} ${second}`));
   if (two !== undefined) return { entry: two, words: 2 };
   const one = COMMANDS.find((entry) => entry.names.includes(first));
   if (one !== undefined) return { entry: one, words: 1 };
+  if (Object.hasOwn(GROUPS, `${first} ${second}`)) return { group: `${first} ${second}` };
   return Object.hasOwn(GROUPS, first) ? { group: first } : undefined;
 }

@@ -2,6 +2,7 @@ import type { HttpResponse } from './http/response.ts';
 import type { Socket } from 'node:net';
 import { readJson, readNdjson } from './body.ts';
 import { BuildsApi } from './builds-api.ts';
+import { CacheMountsApi } from './cache-mounts-api.ts';
 import { ContainersApi } from './containers-api.ts';
 import { formatEndpoint, parseEndpoint, type Endpoint } from './endpoint.ts';
 import { ImagesApi } from './images-api.ts';
@@ -29,6 +30,7 @@ export class Client {
   readonly volumes: VolumesApi;
   readonly system: SystemApi;
   readonly builds: BuildsApi;
+  readonly cacheMounts: CacheMountsApi;
   readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
@@ -44,6 +46,7 @@ export class Client {
     this.volumes = new VolumesApi(this);
     this.system = new SystemApi(this);
     this.builds = new BuildsApi(this);
+    this.cacheMounts = new CacheMountsApi(this);
   }
 
   /** Whether the daemon shares this machine's file system. */

@@ -5,6 +5,7 @@ export { Demultiplexer, type FrameStream } from './demultiplex.ts';
 export { formatEndpoint, parseEndpoint, type Endpoint } from './endpoint.ts';
 export type { AttachQuery } from './containers-api.ts';
 export type { BuildRecord, BuildRun, LogPiece, RecordedStep, RunStep } from './builds-api.ts';
+export type { CacheMount, CacheMountQuery, ImportedCacheMount } from './cache-mounts-api.ts';
 export type { BuildContext, BuildOptions } from './images-api.ts';
 export type { Query } from './query.ts';
 export type * from './container-config.ts';

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Builder, PruneOptions, TerminalSize } from '../builder/index.ts';
+import { LocalCacheMounts } from './cache-mounts.ts';
 import type { BuildHistory } from './builds/index.ts';
 import { LadingError } from '../errors/index.ts';
 import type { EventBus } from './events.ts';
@@ -11,6 +12,7 @@ export class LocalBuilder implements BuildEngine {
   readonly #events: EventBus;
   readonly #collect: () => Promise<number>;
   readonly history: BuildHistory;
+  readonly cacheMounts: LocalCacheMounts;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   /** Told when a build has ended. */
@@ -20,6 +22,7 @@ export class LocalBuilder implements BuildEngine {
     this.#builder = builder;
     this.#events = events;
     this.history = history;
+    this.cacheMounts = new LocalCacheMounts(builder);
     this.#collect = collect;
   }
 

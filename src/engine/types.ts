@@ -5,8 +5,10 @@ import type {
   BuildResult,
   BuildRun,
   CacheLimits,
+  CacheMountView,
   CacheRow,
   Credentials,
+  ImportedMount,
   PruneOptions,
   StepTerminal,
   TerminalSize,
@@ -22,9 +24,11 @@ export type {
   BuildResult,
   BuildRun,
   BuildSettings,
+  CacheMountView,
   CacheRow,
   ContextSource,
   Credentials,
+  ImportedMount,
   RunStep,
 } from '../builder/index.ts';
 
@@ -472,7 +476,19 @@ export interface BuildCachePolicy extends CacheLimits {
   readonly maxAgeMs?: number;
 }
 
+/** Folders of `RUN --mount=type=cache`. They are named by beginnings of their folder's name, or by their id. */
+export interface CacheMountEngine {
+  list(): Promise<CacheMountView[]>;
+  /** 'all': those no step uses. @throws not_found, conflict when a named one is in use: then none is removed */
+  remove(names: readonly string[] | 'all'): Promise<CacheMountView[]>;
+  /** A tar; the receiver destroys it. @throws not_found */
+  export(names: readonly string[] | 'all'): Promise<Readable>;
+  /** @throws invalid_argument for what is no such tar; nothing is changed then */
+  import(tar: Readable, options?: { readonly signal?: AbortSignal }): Promise<ImportedMount[]>;
+}
+
 export interface BuildEngine {
+  readonly cacheMounts: CacheMountEngine;
   /** A failing step throws LadingError whose message names it and its exit code. The `result` event is the caller's to make. */
   build(
     request: BuildRequest,

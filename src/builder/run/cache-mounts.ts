@@ -4,7 +4,7 @@ import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { KeyedLock } from '../../base/index.ts';
 import type { RunMount } from '../../dockerfile/index.ts';
-import { errnoOf } from '../../errors/index.ts';
+import { LadingError, errnoOf } from '../../errors/index.ts';
 import type { MetadataStore } from '../../metadata/index.ts';
 import { diskUsage } from '../../snapshot/index.ts';
 import { CacheMountRecords, folderNameOf, namesOf, type CacheMountRecord } from './cache-mount-records.ts';
@@ -116,15 +116,30 @@ export class CacheMounts {
     return true;
   }
 
-  /** Keeps a folder from being removed while `work` reads it. */
-  async reading<T>(folder: string, work: () => Promise<T>): Promise<T> {
-    const path = join(this.#root, folder);
-    this.#take(path);
-    try {
-      return await work();
-    } finally {
-      this.#letGo(path);
+  /** Keeps folders from being removed until it is disposed. */
+  hold(folders: readonly string[]): Disposable {
+    const paths = folders.map((folder) => join(this.#root, folder));
+    for (const path of paths) this.#take(path);
+    return { [Symbol.dispose]: () => paths.forEach((path) => this.#letGo(path)) };
+  }
+
+  /**
+   * The folders that `texts` mean: beginnings of folder names (4 digits or more), or whole ids as Dockerfiles have them.
+   * @throws not_found
+   */
+  async resolve(texts: readonly string[]): Promise<CacheMountView[]> {
+    const all = await this.list();
+    const found = new Set<CacheMountView>();
+    for (const text of texts) {
+      const isPrefix = /^[0-9a-f]{4,32}(?:-\d{1,4})?$/.test(text);
+      const matching = all.filter(({ folder, name }) => name === text || (isPrefix && folder.startsWith(text)));
+      if (matching.length === 0)
+        throw new LadingError('not_found', `no such cache mount: ${text.slice(0, 200)}`, {
+          hint: 'see lading cache mount ls',
+        });
+      for (const view of matching) found.add(view);
     }
+    return [...found];
   }
 
   async #view(folder: string): Promise<CacheMountView | undefined> {

@@ -1,6 +1,7 @@
 import type { Route } from '../../http/call.ts';
 import { unsupported } from '../unsupported.ts';
 import { failedStepShell, resizeFailedStep } from './failed-step.ts';
+import { exportCacheMounts, importCacheMounts, listCacheMounts, removeCacheMounts } from './cache-mounts.ts';
 import { build, pruneBuildCache, sendExport, whyNotCached } from './build.ts';
 
 const buildkit = unsupported(
@@ -47,6 +48,30 @@ export const BUILD_ROUTES: readonly Route[] = [
     path: '/lading/cache/why',
     handler: whyNotCached,
     summary: 'lading: why steps of the last build were not cached; `build` is a name, a tag or an image ID',
+  },
+  {
+    method: 'GET',
+    path: '/lading/cache/mounts',
+    handler: listCacheMounts,
+    summary: 'lading: folders of `RUN --mount=type=cache`, with size and use',
+  },
+  {
+    method: 'DELETE',
+    path: '/lading/cache/mounts',
+    handler: removeCacheMounts,
+    summary: 'lading: removes the named ones (`id`, repeated), or all that are not in use (`all`)',
+  },
+  {
+    method: 'GET',
+    path: '/lading/cache/mounts/export',
+    handler: exportCacheMounts,
+    summary: 'lading: `id`, repeated, or `all`, as a tar',
+  },
+  {
+    method: 'POST',
+    path: '/lading/cache/mounts/import',
+    handler: importCacheMounts,
+    summary: 'lading: takes such a tar',
   },
   { method: 'POST', path: '/session', handler: buildkit, minVersion: '1.31', summary: 'Not served: 501' },
   { method: 'POST', path: '/grpc', handler: buildkit, minVersion: '1.38', summary: 'Not served: 501' },

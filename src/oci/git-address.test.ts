@@ -67,3 +67,45 @@ test('parseGitAddress() refuses what could be an option, a pattern, another prot
 test('shownGitAddress() has no credentials', () => {
   assert.equal(shownGitAddress('https://u:secret@host/b.git?x=y#z'), 'https://host/b.git');
 });
+
+test('parseGitAddress() of anything throws its own error or gives what git can be handed', () => {
+  const pieces = [
+    'https://',
+    'git@',
+    'ssh://',
+    'host',
+    ':',
+    '/',
+    '.git',
+    '#',
+    '?',
+    'ref=',
+    '&',
+    '-',
+    '--x',
+    '%00',
+    '%0a',
+    '..',
+    '@',
+    '*',
+    '\n',
+    'a',
+    '{',
+    '^',
+    '[::1]',
+  ];
+  let seed = 42;
+  const next = (below: number): number => (seed = (seed * 1103515245 + 12345) % 2147483648) % below;
+  for (let i = 0; i < 20_000; i++) {
+    const text = Array.from({ length: 1 + next(9) }, () => pieces[next(pieces.length)]).join('');
+    try {
+      const { remote, ref = '', subdir } = parseGitAddress(text);
+      assert.match(remote, /^(?:https?:\/\/|git:\/\/|ssh:\/\/|[\w-]+@)/, text);
+      // oxlint-disable-next-line no-control-regex
+      assert.ok(!/[\x00-\x20]/.test(remote + ref) && !/(?:^|\/)\.\.(?:\/|$)|\0/.test(subdir), text);
+      assert.ok(!ref.startsWith('-') && !/(?:\/\/|@)-/.test(remote), text);
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'invalid_argument', `${text}: ${String(error)}`);
+    }
+  }
+});

@@ -66,6 +66,24 @@ test('a Git context is built at a ref and subfolder, asks only for refs when not
   assert.equal(git.transfers, transfers);
 });
 
+test('an old commit is fetched also from a server that gives only what it advertises', { skip }, async () => {
+  const old = git.commit('history', { Dockerfile: 'FROM scratch\nCOPY x /\n', x: 'old' });
+  git.commit('history', { x: 'new' });
+  git.oldProtocol = true;
+  try {
+    const built = await harness.build({ context: { kind: 'git', address: `${git.url('history')}#${old}` } });
+    assert.equal(await inImage(built.image, (root) => readFileSync(join(root, 'x'), 'utf8')), 'old');
+    await assert.rejects(
+      harness.build({ context: { kind: 'git', address: `${git.url('history')}#${'a'.repeat(40)}` } }),
+      {
+        message: /failed to fetch remote/,
+      },
+    );
+  } finally {
+    git.oldProtocol = false;
+  }
+});
+
 test('a Git context follows its branch; files are 644 and 755, owned by root', { skip }, async () => {
   git.commit('modes', { Dockerfile: 'FROM scratch\nCOPY . /\n', tool: '#!/bin/sh\n' });
   git.git('modes', 'update-index', '--chmod=+x', 'tool');
@@ -136,6 +154,10 @@ test('submodules are checked out; their addresses may not lead to this machine',
   const build = (query = '') => harness.build({ dockerfileText: `FROM scratch\nADD ${git.url('outer')}${query} /\n` });
   const built = await build();
   assert.ok((await filesOf(built.image)).includes('mod/in/deep'));
+  const inside = await build('#main:mod/in');
+  assert.deepEqual(await filesOf(inside.image), ['deep']);
+  const around = await build('#main:mod');
+  assert.deepEqual(await filesOf(around.image), ['in', 'in/deep']);
   const without = await build('?submodules=false');
   assert.ok(!(await filesOf(without.image)).includes('mod/in/deep'));
   for (const url of [`file://${git.root}/inner`, `${git.root}/inner`, 'ext::sh -c id', '--upload-pack=id']) {

@@ -27,6 +27,8 @@ export class GitServer {
   readonly authorizations: (string | undefined)[] = [];
   /** The header requests must have. */
   wanted: string | undefined;
+  /** Speaks version 0, which refuses commits no ref points to. */
+  oldProtocol = false;
   readonly #server: Server;
 
   private constructor() {
@@ -105,7 +107,7 @@ export class GitServer {
           REQUEST_METHOD: request.method ?? 'GET',
           CONTENT_TYPE: request.headers['content-type'] ?? '',
           HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
-          GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
+          GIT_PROTOCOL: this.oldProtocol ? '' : String(request.headers['git-protocol'] ?? ''),
           GIT_CONFIG_COUNT: '1',
           GIT_CONFIG_KEY_0: 'safe.directory',
           GIT_CONFIG_VALUE_0: '*',

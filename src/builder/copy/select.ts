@@ -26,6 +26,8 @@ export interface WalkEntry {
 }
 
 const MAX_DEPTH = 1000;
+/** Longer ones no system call takes: they would seem not to be there. A name has 255 bytes at most, 4095 is the limit. */
+const MAX_PATH = 3800;
 
 /**
  * What the sources of a COPY name, in order. Patterns match as Go's filepath.Match and may match nothing; a plain source must exist.
@@ -90,6 +92,10 @@ function matches(tree: FileTree, pattern: string): string[] {
   return folders;
 }
 
+function isTooLong(path: string): boolean {
+  return path.length > MAX_PATH / 4 && Buffer.byteLength(path) > MAX_PATH;
+}
+
 /** A unit's entries, folders before what is in them, what is excluded left out. A folder's own entry (`rel` '') is not among them. */
 export async function* walkUnit(
   tree: FileTree,
@@ -104,7 +110,7 @@ export async function* walkUnit(
   const turns = new Turns();
   const pending: { rel: string; path: string; depth: number }[] = [{ rel: '', path: unit.path, depth: 0 }];
   for (let folder = pending.pop(); folder; folder = pending.pop()) {
-    if (folder.depth > MAX_DEPTH)
+    if (folder.depth > MAX_DEPTH || isTooLong(folder.path))
       throw new LadingError('invalid_argument', `"/${folder.path.slice(0, 200)}…": nested too deep`);
     const entries: WalkEntry[] = [];
     for (const name of tree.names(folder.path)) {

@@ -22,6 +22,8 @@ export interface CheckoutParts {
 interface Submodule {
   readonly path: string;
   readonly commit: string;
+  /** What is wanted of it alone. */
+  readonly subdir?: string;
 }
 
 const MAX_ENTRIES = 5_000_000;
@@ -65,23 +67,39 @@ async function write(parts: CheckoutParts, source: GitSource, dir: string, walk:
   const { signal } = walk.access;
   const withDotGit = keepGitDir && address.subdir === '';
   const submodules = await parts.withRepository(address, resolved, walk.access, async (gitDir) => {
-    const found = await listTree(git, gitDir, source, signal);
+    const wanted = within(await listTree(git, gitDir, source, signal), address.subdir);
+    const inSubmodule = source.submodules && wanted[0]?.subdir !== undefined;
     await rm(walk.indexFile, { force: true });
-    const indexFile = withDotGit ? join(dir, '.git/index') : walk.indexFile;
-    const target = withDotGit ? join(dir, '.git') : gitDir;
-    if (withDotGit) await copyRepository(git, gitDir, source, dir, signal);
-    const run = { gitDir: target, workTree: dir, indexFile, signal };
-    const what = `failed to checkout remote ${shownGitAddress(address.remote)}`;
-    await git.must(what, ['read-tree', resolved.commit], run);
-    await checkOutFiles(git, run, address.subdir, what);
-    const urls =
-      found.length === 0 || !source.submodules
-        ? new Map<string, string>()
-        : await submoduleUrls(git, gitDir, resolved.commit);
-    return found.map((submodule) => ({ ...submodule, url: urls.get(submodule.path) }));
+    if (!inSubmodule) {
+      await checkFolder(git, gitDir, source);
+      const indexFile = withDotGit ? join(dir, '.git/index') : walk.indexFile;
+      if (withDotGit) await copyRepository(git, gitDir, source, dir, signal);
+      const run = { gitDir: withDotGit ? join(dir, '.git') : gitDir, workTree: dir, indexFile, signal };
+      const what = `failed to checkout remote ${shownGitAddress(address.remote)}`;
+      await git.must(what, ['read-tree', resolved.commit], run);
+      await checkOutFiles(git, run, address.subdir, what);
+    }
+    if (wanted.length === 0 || !source.submodules) return [];
+    const urls = await submoduleUrls(git, gitDir, resolved.commit);
+    return wanted.map((submodule) => ({ ...submodule, url: urls.get(submodule.path) }));
   });
-  if (!source.submodules) return;
   for (const submodule of submodules) await writeSubmodule(parts, source, submodule, dir, walk);
+}
+
+/** The submodules a subfolder holds, or the one it is in (then with what is left of the path). */
+function within(all: readonly Submodule[], subdir: string): Submodule[] {
+  if (subdir === '') return [...all];
+  const around = all.find(({ path }) => subdir === path || subdir.startsWith(`${path}/`));
+  if (around) return [{ ...around, subdir: subdir.slice(around.path.length + 1) }];
+  return all.filter(({ path }) => path.startsWith(`${subdir}/`));
+}
+
+async function checkFolder(git: Git, gitDir: string, { address, resolved }: GitSource): Promise<void> {
+  const { stdout } = await git.run(['cat-file', '-t', `${resolved.commit}:${address.subdir}`], { gitDir });
+  if (stdout.trim() === 'tree') return;
+  throw new LadingError('invalid_argument', `invalid subdir ${address.subdir}: the repository has no such folder`, {
+    hint: `of ${shownGitAddress(address.remote)} at ${resolved.commit}`,
+  });
 }
 
 /** Through a list, so that only the subfolder is written; its attributes are those of the whole tree. */
@@ -114,10 +132,10 @@ async function listTree(
   { address, resolved }: GitSource,
   signal: AbortSignal | undefined,
 ): Promise<Submodule[]> {
-  const { subdir } = address;
   const abort = new AbortController();
   const either = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
   const submodules: Submodule[] = [];
+  const folder = address.subdir === '' ? '' : `${address.subdir}/`;
   let [entries, bytes, rest] = [0, 0, ''];
   const tooMuch = (what: string): void =>
     abort.abort(new LadingError('resource_exhausted', `repository ${shownGitAddress(address.remote)}: ${what}`));
@@ -125,28 +143,21 @@ async function listTree(
     const lines = (rest + chunk.toString('latin1')).split('\0');
     rest = lines.pop() ?? '';
     for (const line of lines) {
-      const [, mode = '', id = '', size = '', path = ''] = /^(\d+) \w+ ([0-9a-f]+) +(\S+)\t([^]*)$/.exec(line) ?? [];
+      const [, mode = '', id = '', size = '', raw = ''] = /^(\d+) \w+ ([0-9a-f]+) +(\S+)\t([^]*)$/.exec(line) ?? [];
+      const path = Buffer.from(raw, 'latin1').toString('utf8');
       if (++entries > MAX_ENTRIES) tooMuch(`more than ${MAX_ENTRIES} files`);
-      if (/^\d+$/.test(size) && (bytes += Number(size)) > MAX_BYTES) tooMuch(`more than ${MAX_BYTES} bytes`);
-      if (mode === '160000' && isCommitId(id))
-        submodules.push({ path: posix.join(subdir, Buffer.from(path, 'latin1').toString('utf8')), commit: id });
+      if (/^\d+$/.test(size) && path.startsWith(folder) && (bytes += Number(size)) > MAX_BYTES)
+        tooMuch(`more than ${MAX_BYTES} bytes`);
+      if (mode === '160000' && isCommitId(id)) submodules.push({ path, commit: id });
       if (submodules.length > MAX_SUBMODULES) tooMuch(`more than ${MAX_SUBMODULES} submodules`);
     }
   };
-  const tree = `${resolved.commit}:${subdir}`;
-  const { status } = await git.run(['ls-tree', '-r', '-l', '-z', '--full-tree', tree], {
-    gitDir,
-    onOutput,
-    signal: either,
-  });
+  const args = ['ls-tree', '-r', '-l', '-z', '--full-tree', resolved.commit];
+  const { status } = await git.run(args, { gitDir, onOutput, signal: either });
   if (status === 0) return submodules;
-  throw new LadingError(
-    'invalid_argument',
-    subdir === ''
-      ? `${resolved.commit} is no commit of a tree`
-      : `invalid subdir ${subdir}: the repository has no such folder`,
-    { hint: `of ${shownGitAddress(address.remote)} at ${resolved.commit}` },
-  );
+  throw new LadingError('invalid_argument', `${resolved.commit} is no commit of a tree`, {
+    hint: `of ${shownGitAddress(address.remote)}`,
+  });
 }
 
 /** ".git" as BuildKit leaves it: one commit deep, the ref as it is called, no traces of the builder. */
@@ -200,7 +211,7 @@ async function submoduleUrls(git: Git, gitDir: string, commit: string): Promise<
 async function writeSubmodule(
   parts: CheckoutParts,
   parent: GitSource,
-  { path, commit, url }: Submodule & { url: string | undefined },
+  { path, commit, url, subdir = '' }: Submodule & { url: string | undefined },
   dir: string,
   walk: Walk,
 ): Promise<void> {
@@ -210,14 +221,24 @@ async function writeSubmodule(
     });
   if (walk.depth >= MAX_SUBMODULE_DEPTH || --walk.left.submodules < 0)
     throw new LadingError('resource_exhausted', `submodule "${path}": too many submodules inside one another`);
-  const address = submoduleAddress(parent.address, url, path);
+  const address = { ...submoduleAddress(parent.address, url, path), subdir };
   const resolved = { id: commit, commit };
   const source: GitSource = { ...parent, address, resolved, keepGitDir: false, key: commit };
-  const place = join(dir, path);
-  if ((await realpath(place)) !== join(await realpath(dir), path))
-    throw new LadingError('invalid_argument', `submodule "${path}": its place is behind a link`);
+  const place = await placeOf(dir, path);
   const access = address.host === parent.address.host ? walk.access : withoutGeneral(walk.access);
   await write(parts, source, place, { ...walk, access, depth: walk.depth + 1 });
+}
+
+/** Makes the folders down to a submodule; nothing on the way is a link. */
+async function placeOf(dir: string, path: string): Promise<string> {
+  let place = await realpath(dir);
+  for (const name of path.split('/')) {
+    place = join(place, name);
+    await mkdir(place).catch(() => undefined);
+    if ((await realpath(place)) !== place)
+      throw new LadingError('invalid_argument', `submodule "${path}": its place is behind a link`);
+  }
+  return place;
 }
 
 /** A secret that names no host is for the address the user gave, not for where its submodules lead. */

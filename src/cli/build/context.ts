@@ -62,20 +62,14 @@ function contextOf(folder: string, inPlace: boolean): BuildContext {
   return inPlace ? { kind: 'directory', path: folder } : { kind: 'tar', tar: tarOfFolder(folder) };
 }
 
-/** Plain text at the address is a Dockerfile, anything else an archive. */
+/** An archive at the address is the context, anything else a Dockerfile. */
 async function fromAddress(address: string, file: string | undefined): Promise<ResolvedContext> {
   const response = await fetch(address).catch((error: unknown) => {
     throw cannotPrepare(`cannot fetch "${address}": ${messageOf(error)}`);
   });
   if (!response.ok || response.body === null)
     throw cannotPrepare(`cannot fetch "${address}": status ${response.status}`);
-  if (!/^text\/plain\b/.test(response.headers.get('content-type') ?? ''))
-    return { context: { kind: 'tar', tar: Readable.fromWeb(response.body as never) }, dockerfile: file };
-  return { context: { kind: 'tar', tar: Readable.from([emptyTar()]) }, dockerfileText: await response.text() };
-}
-
-function emptyTar(): Buffer {
-  return Buffer.alloc(2 * BLOCK);
+  return archiveOrDockerfile(Readable.fromWeb(response.body as never), file);
 }
 
 /** Docker looks for -f from the working directory; a file outside the context is sent as text. */
@@ -102,10 +96,14 @@ async function dockerfileOf(
   };
 }
 
-/** stdin holds a tar (of any compression), or a Dockerfile alone. */
 async function fromStdin(context: Context, file: string | undefined): Promise<ResolvedContext> {
   if (file === '-') throw cannotPrepare('cannot use stdin for both build context and Dockerfile');
-  const iterator = (context.stdin as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  return archiveOrDockerfile(context.stdin as AsyncIterable<Buffer>, file);
+}
+
+/** Bytes that are a tar (of any compression), or a Dockerfile alone. */
+async function archiveOrDockerfile(source: AsyncIterable<Buffer>, file: string | undefined): Promise<ResolvedContext> {
+  const iterator = source[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
   let ended = false;
   while (head.length < BLOCK && !ended) {
@@ -119,7 +117,11 @@ async function fromStdin(context: Context, file: string | undefined): Promise<Re
   };
   if (isArchive(head)) return { context: { kind: 'tar', tar: Readable.from(all()) }, dockerfile: file };
   const chunks: Buffer[] = [];
-  for await (const chunk of all()) chunks.push(chunk);
+  let size = 0;
+  for await (const chunk of all()) {
+    if ((size += chunk.length) > MAX_DOCKERFILE_BYTES) throw cannotPrepare('the Dockerfile is larger than 4 MiB');
+    chunks.push(chunk);
+  }
   return {
     context: { kind: 'tar', tar: Readable.from([tarOfFile('Dockerfile', Buffer.concat(chunks))]) },
     dockerfile: undefined,

@@ -23,7 +23,7 @@ import type { DryRunOptions, DryRunResult } from './dry-run.ts';
 import { addStep, chainOf, placed, rootNode, setNodeOf, type Node } from './node.ts';
 import { planOf, type Plan, type PlanOptions } from './plan.ts';
 import { callerPlace } from './place.ts';
-import { NEWLINE } from './quote.ts';
+import { NEWLINE } from './newline.ts';
 import { renderDockerfile, type DockerfileOptions } from './render.ts';
 import { runBuild } from './running-build.ts';
 import { checkReference, type NamedContext } from './sources.ts';

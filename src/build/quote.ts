@@ -1,12 +1,11 @@
+import { LadingError } from '../errors/index.ts';
+import { NEWLINE } from './newline.ts';
 import { Reference, partsOf, type Text } from './values.ts';
 
 /**
  * How values are written so that BuildKit's parser and word expansion give them back byte for byte. Every Dockerfile place has its own
  * layers: a flag is unquoted once, a mount is CSV inside a flag, an expanded value is a shell word, an array is JSON around words.
  */
-
-/** A line break wherever words are expanded: the language has no way to write one. lading's word lexer knows it, Docker's does not. */
-export const NEWLINE = '${LADING_NEWLINE}';
 
 /** What no layer gives a meaning to. */
 // oxlint-disable-next-line no-control-regex
@@ -35,7 +34,12 @@ function joined(parts: readonly (string | Reference)[]): string {
 
 /** The value of `--flag=`: quotes, backslashes and blanks survive its unquoting. `text` may be a word. */
 export function flagValue(text: string): string {
-  return text.replace(/["'\\\s]/g, '\\$&');
+  if (text.includes('\n'))
+    throw new LadingError(
+      'invalid_argument',
+      `an option cannot hold a line break: ${JSON.stringify(text.slice(0, 200))}`,
+    );
+  return text.replace(/["'\\\s\u0085]/g, '\\$&');
 }
 
 /** One field of comma-separated values. */

@@ -4,7 +4,7 @@ import type { Image } from './image.ts';
 import { argDraft } from './instructions.ts';
 import { formatPlace, type Place } from './place.ts';
 import { problem } from './problem.ts';
-import { NEWLINE } from './quote.ts';
+import { NEWLINE } from './newline.ts';
 import { NamedContext } from './sources.ts';
 import { written, type Text } from './values.ts';
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LadingError } from '../errors/index.ts';
+import { NEWLINE } from './newline.ts';
 
 /**
  * Texts of a program are literal: a "$" in them is a dollar. What a build shall replace is said with a value of this file, by itself or
@@ -79,10 +80,8 @@ class Variable<Name extends string = string> extends Reference {
 
   #word(modifier: string, text: string): Reference {
     checkText(text, 'a variable’s other value');
-    if (/[\r\n]/.test(text))
-      throw new LadingError('invalid_argument', 'a variable’s other value cannot hold a line break');
     const quoted = /^[\w./:@+,=-]*$/.test(text) ? text : `"${text.replace(/["\\$`]/g, '\\$&')}"`;
-    const escaped = text.replace(/[\s"'\\$}<]/g, '\\$&');
+    const escaped = text.replace(/[\s"'\\$}<]/g, (ch) => (ch === '\n' ? NEWLINE : `\\${ch}`));
     const form = (inner: string): string => `\${${this.name}${modifier}${inner}}`;
     return new Reference(form(escaped), this.declares, form(quoted));
   }

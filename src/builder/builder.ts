@@ -25,7 +25,7 @@ import { BuildChecks } from './checks.ts';
 import { openContext, type BuildContext } from './context/build-context.ts';
 import { NamedContexts } from './context/named-contexts.ts';
 import { Downloads } from './copy/downloads.ts';
-import { gitMaterial } from './copy/git-sources.ts';
+import { gitContextMaterial } from './copy/git-sources.ts';
 import { BuildExplainer, warnOfFilter } from './explain/build-explainer.ts';
 import { BuildMemory } from './explain/build-memory.ts';
 import { BuildRuns, type BuildRun } from './explain/build-runs.ts';
@@ -54,6 +54,8 @@ import type { BuildEvent, BuildLease, BuildRequest, BuildResult, BuilderDependen
 export interface BuildOptions {
   readonly onEvent: (event: BuildEvent) => void;
   readonly signal?: AbortSignal;
+  /** Sees what was built before it is exported. */
+  readonly inspect?: (built: readonly BuiltPlatform[]) => Promise<void>;
 }
 
 const MAX_CONTEXTS = 8;
@@ -87,7 +89,7 @@ export class Builder {
     this.#referrers = new Referrers(metadata);
     const limiter = new Limiter(Math.max(MIN_STEPS_AT_ONCE, 2 * availableParallelism()));
     this.#solver = new Solver({ ...dependencies, cache: this.#cache, limiter });
-    this.#scratch = new Scratch(scratchDir, mounter, snapshotter);
+    this.#scratch = new Scratch(scratchDir, mounter, snapshotter, dependencies.isolated);
     this.#cacheMounts = new CacheMounts(this.#scratch.cacheMountsFolder, metadata);
     this.#keeper = new CacheKeeper({
       ...dependencies,
@@ -106,7 +108,7 @@ export class Builder {
    * finished steps stay in the cache.
    * @throws invalid_argument with the failing lines of the Dockerfile; cancelled
    */
-  async build(request: BuildRequest, { onEvent, signal }: BuildOptions): Promise<BuildResult> {
+  async build(request: BuildRequest, { onEvent, signal, inspect }: BuildOptions): Promise<BuildResult> {
     const whole = signal ?? new AbortController().signal;
     try {
       checkEntitlementNames(request);
@@ -121,7 +123,7 @@ export class Builder {
         signal: whole,
       });
       const startedAt = new Date().toISOString();
-      return await this.#build(request, { names, lease, context, startedAt, onEvent, signal: whole });
+      return await this.#build(request, { names, lease, context, startedAt, onEvent, inspect, signal: whole });
     } catch (error) {
       if (signal?.aborted) throw new LadingError('cancelled', 'build: cancelled', { cause: error });
       if (error instanceof DockerfileError) throw withSnippet(error);
@@ -227,11 +229,12 @@ export class Builder {
     const unused = unusedArgs(built.map(({ args }) => args));
     if (unused.length > 0) progress.warn(`One or more build-args [${unused.join(' ')}] were not consumed`);
     const cache = this.#cache;
+    await parts.inspect?.(built);
     const { git, folder, dockerfile } = parts.context;
     const source = {
       startedAt: parts.startedAt,
       dockerfile,
-      ...(git ? { git: gitMaterial(git) } : folder === undefined ? {} : { folder }),
+      ...(git ? { git: gitContextMaterial(git) } : folder === undefined ? {} : { folder }),
     };
     const result = await exportBuild(built, {
       referrers: this.#referrers,
@@ -372,5 +375,6 @@ interface Run {
   /** RFC 3339. */
   readonly startedAt: string;
   readonly onEvent: (event: BuildEvent) => void;
+  readonly inspect: BuildOptions['inspect'];
   readonly signal: AbortSignal;
 }

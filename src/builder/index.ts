@@ -5,6 +5,8 @@ export { Builder, type BuildOptions } from './builder.ts';
 export { BuildStepError } from './build-error.ts';
 export { applyConfigInstruction, type ApplyOptions } from './config/apply-config.ts';
 export type { CacheInputs, CacheRecord } from './cache/cache-record.ts';
+export { Rebuilder, type RebuildVerdict } from './rebuild/rebuilder.ts';
+export type { RebuildRequest } from './rebuild/replay-request.ts';
 export { pushAttestations } from './attest/push-attestations.ts';
 export { attestAnew, readStatements, type Statement } from './attest/statement.ts';
 export type { BuildRun, RunStep } from './explain/build-runs.ts';

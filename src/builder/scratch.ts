@@ -6,6 +6,8 @@ import type { Mount, Snapshotter } from '../snapshot/index.ts';
 import { MS, mount } from '../sys/index.ts';
 
 const KEY_PREFIX = 'build-';
+/** Folders of builders that do a build again. */
+export const REBUILDS = 'rebuilds';
 const PAGE_BYTES = 4096;
 
 /** A key for a snapshot that lives no longer than a build. */
@@ -18,12 +20,15 @@ export class Scratch {
   readonly #root: string;
   readonly #mounter: RootfsMounter;
   readonly #snapshotter: Snapshotter;
+  /** The folder is new, and snapshots in use may be others'. */
+  readonly #isolated: boolean;
   #ready: Promise<void> | undefined;
 
-  constructor(root: string, mounter: RootfsMounter, snapshotter: Snapshotter) {
+  constructor(root: string, mounter: RootfsMounter, snapshotter: Snapshotter, isolated = false) {
     this.#root = root;
     this.#mounter = mounter;
     this.#snapshotter = snapshotter;
+    this.#isolated = isolated;
   }
 
   get digestsFolder(): string {
@@ -41,7 +46,7 @@ export class Scratch {
 
   /** Once in a process, before its first build: undoes what a crash left. */
   ready(): Promise<void> {
-    this.#ready ??= this.#recover();
+    this.#ready ??= this.#isolated ? Promise.resolve() : this.#recover();
     return this.#ready;
   }
 
@@ -87,17 +92,22 @@ export class Scratch {
   }
 
   async #recover(): Promise<void> {
-    const mounts = join(this.#root, 'mounts');
-    for (const name of await readdir(mounts).catch(() => [])) {
-      this.#mounter.unmount(join(mounts, name));
-      await rmdir(join(mounts, name)).catch(() => undefined);
-    }
-    for (const kind of ['contexts', 'files']) await this.#removeLater(join(this.#root, kind));
+    await this.#unmountIn(join(this.#root, 'mounts'));
+    const rebuilds = join(this.#root, REBUILDS);
+    for (const name of await readdir(rebuilds).catch(() => [])) await this.#unmountIn(join(rebuilds, name, 'mounts'));
+    for (const kind of ['contexts', 'files', REBUILDS]) await this.#removeLater(join(this.#root, kind));
     // Cache mounts that were being removed or imported.
     for (const name of await readdir(this.cacheMountsFolder).catch(() => []))
       if (name.startsWith('.')) await this.#removeLater(join(this.cacheMountsFolder, name));
     for await (const { name, kind } of this.#snapshotter.walk())
       if (kind !== 'committed' && name.startsWith(KEY_PREFIX)) await this.#snapshotter.remove(name);
+  }
+
+  async #unmountIn(folder: string): Promise<void> {
+    for (const name of await readdir(folder).catch(() => [])) {
+      this.#mounter.unmount(join(folder, name));
+      await rmdir(join(folder, name)).catch(() => undefined);
+    }
   }
 
   async #removeLater(path: string): Promise<void> {

@@ -89,6 +89,7 @@ export interface SessionOptions {
   readonly explainer: BuildExplainer;
   readonly log: Log;
   readonly resolveBase: BuilderDependencies['resolveBase'];
+  readonly pins?: BuilderDependencies['pins'];
   buildStage(stage: Stage, session: BuildSession): Promise<StageResult>;
 }
 

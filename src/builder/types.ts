@@ -104,5 +104,9 @@ export interface BuilderDependencies {
   lease(): BuildLease;
   /** What images, containers and running work need of the store. */
   holders(): Promise<Holders>;
+  /** One builder of several in this process: what is there is not its own to tidy up. */
+  readonly isolated?: boolean;
+  /** Repositories at the commits they had, for doing a build again. */
+  readonly pins?: readonly { readonly uri: string; readonly digest: Readonly<Record<string, string>> }[];
   readonly log: Log;
 }

@@ -86,6 +86,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   verb('cache mount rm,cache mount remove', 'Remove cache mounts', () => import('./command/cache/mount-rm.ts')),
   verb('cache mount export', 'Export cache mounts as a tar archive', () => import('./command/cache/mount-export.ts')),
   verb('cache mount import', 'Import cache mounts from a tar archive', () => import('./command/cache/mount-import.ts')),
+  verb('rebuild,image rebuild', 'Build an image again from its provenance and compare the two', () => import('./command/image/rebuild.ts')),
   verb('builder du', 'Disk usage of the build cache', () => import('./command/builder/du.ts')),
   verb('builder prune', 'Remove build cache', () => import('./command/builder/prune.ts')),
   verb('network ls,network list', 'List networks', () => import('./command/network/ls.ts')),

@@ -14,6 +14,8 @@ import type {
   ImageSummary,
   ProgressMessage,
   PruneReport,
+  RebuildRequest,
+  RebuildVerdict,
 } from './types.ts';
 
 export const BUILD_EVENTS_TYPE = 'application/vnd.lading.build-events+json';
@@ -126,6 +128,18 @@ export class ImagesApi {
     });
   }
 
+  /** Builds an image again from its provenance and compares. The last event is `verdict` or `error`. */
+  rebuild(
+    ref: string,
+    request: RebuildRequest,
+    options: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<BuildEvent | RebuildVerdict> {
+    return this.#caller.ndjson('POST', `/lading/rebuild/${pathOf(ref)}`, {
+      body: { ...request, secrets: base64Of(request.secrets ?? {}) },
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  }
+
   /** A shell in the failed step that a `debug` event named. */
   failedStepShell(id: string, query: { h: number; w: number }): Promise<Socket> {
     return this.#caller.hijack('POST', `/lading/build/debug/${pathOf(id)}/shell`, { query });
@@ -165,14 +179,18 @@ function buildBody(
   credentials: BuildOptions['credentials'],
 ): { bytes: Buffer } | { stream: Readable } {
   const { tar, ...source } = { tar: undefined, ...context };
-  const texts = Object.entries(secrets).map(([id, bytes]) => [id, Buffer.from(bytes).toString('base64')]);
   const document = Buffer.from(
-    JSON.stringify({ ...settings, context: source, secrets: Object.fromEntries(texts), credentials }),
+    JSON.stringify({ ...settings, context: source, secrets: base64Of(secrets), credentials }),
   );
   const length = Buffer.alloc(4);
   length.writeUInt32BE(document.length);
   const head = Buffer.concat([length, document]);
   return tar === undefined ? { bytes: head } : { stream: Readable.from(joined(head, tar)) };
+}
+
+function base64Of(secrets: Readonly<Record<string, Uint8Array>>): Record<string, string> {
+  const texts = Object.entries(secrets).map(([id, bytes]) => [id, Buffer.from(bytes).toString('base64')]);
+  return Object.fromEntries(texts);
 }
 
 async function* joined(head: Buffer, tar: Readable): AsyncGenerator<Buffer> {

@@ -1,4 +1,4 @@
-import type { EngineBuildEvent, EngineBuildSettings } from '../api/index.ts';
+import type { EngineBuildEvent, EngineBuildSettings, EngineRebuildVerdict } from '../api/index.ts';
 import type { ContainerConfig, HostConfig } from './container-config.ts';
 
 /** Docker's wire types, as far as lading's command line reads them. */
@@ -205,6 +205,17 @@ export interface Credentials {
 export type BuildEvent =
   | EngineBuildEvent
   | { readonly kind: 'error'; readonly message: string; readonly code?: string; readonly hint?: string };
+
+/** What a rebuild is told besides the provenance. */
+export interface RebuildRequest {
+  readonly folder?: string;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, Uint8Array>>;
+  readonly ignoreTimes?: boolean;
+}
+
+/** What a rebuild gave; the last line of its events. */
+export type RebuildVerdict = { readonly kind: 'verdict' } & EngineRebuildVerdict;
 
 /** What `POST /build` takes from lading's client; see `src/builder/request.ts`. Platforms as texts, secrets as bytes. */
 export interface BuildSettings extends Omit<EngineBuildSettings, 'platforms'> {

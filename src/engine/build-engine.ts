@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { Builder, PruneOptions, TerminalSize } from '../builder/index.ts';
+import type {
+  Builder,
+  PruneOptions,
+  Rebuilder,
+  RebuildRequest,
+  RebuildVerdict,
+  TerminalSize,
+} from '../builder/index.ts';
 import { LocalCacheMounts } from './cache-mounts.ts';
 import type { BuildHistory } from './builds/index.ts';
 import { LadingError } from '../errors/index.ts';
@@ -9,6 +16,7 @@ import type { BuildEngine, BuildEvent, BuildRequest, BuildResult, BuildRun } fro
 /** Use cases of builds. What a failed build stored is collected; its good steps stay cached. */
 export class LocalBuilder implements BuildEngine {
   readonly #builder: Builder;
+  readonly #rebuilder: Rebuilder;
   readonly #events: EventBus;
   readonly #collect: () => Promise<number>;
   readonly history: BuildHistory;
@@ -18,8 +26,15 @@ export class LocalBuilder implements BuildEngine {
   /** Told when a build has ended. */
   onEnd: () => void = () => undefined;
 
-  constructor(builder: Builder, events: EventBus, history: BuildHistory, collect: () => Promise<number>) {
+  constructor(
+    builder: Builder,
+    rebuilder: Rebuilder,
+    events: EventBus,
+    history: BuildHistory,
+    collect: () => Promise<number>,
+  ) {
     this.#builder = builder;
+    this.#rebuilder = rebuilder;
     this.#events = events;
     this.history = history;
     this.cacheMounts = new LocalCacheMounts(builder);
@@ -72,6 +87,23 @@ export class LocalBuilder implements BuildEngine {
 
   why(build: string | undefined): BuildRun {
     return this.#builder.why(build);
+  }
+
+  async verify(
+    ref: string,
+    request: RebuildRequest,
+    { onEvent, signal }: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
+  ): Promise<RebuildVerdict> {
+    const either = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    const work = this.#rebuilder.verify(ref, request, { onEvent, signal: either });
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+      // Its layers are nobody's.
+      await this.#collect().catch(() => 0);
+    }
   }
 
   openFailedStep(id: string, size: TerminalSize): ReturnType<BuildEngine['openFailedStep']> {

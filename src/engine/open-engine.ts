@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeFd, flock, LOCK } from '../sys/index.ts';
 import { writeFileAtomic, type Log } from '../base/index.ts';
-import { Builder, type Holders } from '../builder/index.ts';
+import { Builder, Rebuilder, type BuilderDependencies, type Holders } from '../builder/index.ts';
 import { LocalContentStore } from '../content/index.ts';
 import { RegistryClient } from '../distribution/index.ts';
 import { LadingError, messageOf } from '../errors/index.ts';
@@ -157,7 +157,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     log,
   });
   const referrers = new Referrers(metadata);
-  const builder = new Builder({
+  const parts: BuilderDependencies = {
     content,
     snapshotter,
     images,
@@ -172,7 +172,9 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     lease: () => leases.take(),
     holders: async () => ({ kept: await keptBy(collector, log), running: leases.held() }),
     log,
-  });
+  };
+  const builder = new Builder(parts);
+  const rebuilder = new Rebuilder({ ...parts, referrers });
   const history = await BuildHistory.open(metadata, buildRoot, log);
   const collector = new Collector({
     referrers,
@@ -261,7 +263,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
   await content.sweepIngests(0);
   await lifecycle.reconcile();
   void collect().catch(() => undefined);
-  const builds = new LocalBuilder(builder, events, history, collect);
+  const builds = new LocalBuilder(builder, rebuilder, events, history, collect);
   const cacheLimits = new BuildCacheLimits(options.buildCache ?? {}, dataRoot, (asked) => builds.prune(asked), log);
   builds.onEnd = () => cacheLimits.enforce();
   const close = async (): Promise<void> => {

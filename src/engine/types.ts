@@ -10,6 +10,8 @@ import type {
   Credentials,
   ImportedMount,
   PruneOptions,
+  RebuildRequest,
+  RebuildVerdict,
   StepTerminal,
   TerminalSize,
 } from '../builder/index.ts';
@@ -29,6 +31,8 @@ export type {
   ContextSource,
   Credentials,
   ImportedMount,
+  RebuildRequest,
+  RebuildVerdict,
   RunStep,
 } from '../builder/index.ts';
 
@@ -496,6 +500,12 @@ export interface BuildEngine {
   ): Promise<BuildResult>;
   /** The stream of an output that a build's 'export' event announced; given once. Who reads it destroys it to cancel. @throws not_found */
   openExport(id: string): Promise<Readable>;
+  /** Does an image's build again from its provenance and compares; see Rebuilder. */
+  verify(
+    ref: string,
+    request: RebuildRequest,
+    options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
+  ): Promise<RebuildVerdict>;
   /** Forgets build cache, those unused the longest first. `items` is the bill: each with the bytes its removal frees. */
   prune(options: PruneOptions): Promise<{ items: readonly CacheRow[]; deleted: string[]; spaceReclaimed: number }>;
   /**

@@ -92,6 +92,7 @@ function parametersOf({ request, mode, source, built }: ProvenanceFacts): { requ
   if (request.target !== undefined && request.target !== '') args['target'] = request.target;
   if (request.networkMode !== undefined) args['force-network-mode'] = request.networkMode;
   if ((request.extraHosts ?? []).length > 0) args['add-hosts'] = (request.extraHosts ?? []).join(',');
+  if ((request.allow ?? []).length > 0) args['allow'] = (request.allow ?? []).join(',');
   if (request.squash !== undefined) args['squash'] = request.squash;
   const secrets = [...(request.secrets ?? new Map()).keys()].map((id: string) => ({ id }));
   const ssh = Object.keys(request.ssh ?? {}).map((id) => ({ id }));

@@ -1,6 +1,7 @@
 import type { AddInstruction, CopyInstruction } from '../../dockerfile/index.ts';
-import { shownGitAddress } from '../../oci/index.ts';
+import { parseGitAddress, shownGitAddress } from '../../oci/index.ts';
 import type { GitSource } from '../git/repositories.ts';
+import type { Material } from '../materials.ts';
 import type { BuildSession } from '../session.ts';
 import { FileTree } from '../tree/file-tree.ts';
 import { sourceKind } from './add-sources.ts';
@@ -16,7 +17,8 @@ export async function gitSources(
   const { checksum, keepGitDir } = instruction;
   const found: GitSource[] = [];
   for (const address of instruction.sources.filter((source) => sourceKind(source) === 'git')) {
-    const source = await session.o.repositories.resolve(address, { ...session.gitAccess, checksum, keepGitDir });
+    const options = { ...session.gitAccess, checksum, keepGitDir };
+    const source = await session.o.repositories.resolve(pinned(address, session.o.pins), options);
     session.materials.add(gitMaterial(source));
     found.push(source);
   }
@@ -43,8 +45,27 @@ export async function copyRepository(
   }
 }
 
+/** The address at the commit it had, when a build is done again. */
+function pinned(text: string, pins: BuildSession['o']['pins']): string {
+  if (!pins) return text;
+  const { remote, ref, subdir } = parseGitAddress(text);
+  const uris = [shownGitAddress(remote), ...(ref === undefined ? [] : [`${shownGitAddress(remote)}#${ref}`])];
+  const pin = pins.find(({ uri }) => uri === uris.at(-1)) ?? pins.find(({ uri }) => uri.startsWith(`${uris[0]}#`));
+  const commit = pin?.digest['sha1'] ?? pin?.digest['sha256'];
+  if (commit === undefined) return text;
+  return `${remote}#${commit}${subdir === '' ? '' : `:${subdir}`}`;
+}
+
+/** As provenance names the repository of a build context: with its subfolder, as BuildKit does. */
+export function gitContextMaterial(source: GitSource): Material {
+  const { uri, ...material } = gitMaterial(source);
+  const { subdir } = source.address;
+  if (subdir === '') return { ...material, uri };
+  return { ...material, uri: `${uri}${uri.includes('#') ? '' : '#'}:${subdir}` };
+}
+
 /** As provenance names a repository. */
-export function gitMaterial({ address, resolved }: GitSource): Parameters<BuildSession['materials']['add']>[0] {
+export function gitMaterial({ address, resolved }: GitSource): Material {
   const { ref = address.ref } = resolved;
   const remote = shownGitAddress(address.remote);
   return {

@@ -2,6 +2,7 @@ import type { Route } from '../../http/call.ts';
 import { unsupported } from '../unsupported.ts';
 import { failedStepShell, resizeFailedStep } from './failed-step.ts';
 import { exportCacheMounts, importCacheMounts, listCacheMounts, removeCacheMounts } from './cache-mounts.ts';
+import { verifyRebuild } from './rebuild.ts';
 import { build, pruneBuildCache, sendExport, whyNotCached } from './build.ts';
 
 const buildkit = unsupported(
@@ -22,6 +23,12 @@ export const BUILD_ROUTES: readonly Route[] = [
     path: '/lading/build/exports/{id}',
     handler: sendExport,
     summary: "lading's own: an output that an `export` event announced, as a tar, once, while its build runs",
+  },
+  {
+    method: 'POST',
+    path: '/lading/rebuild/{name...}',
+    handler: verifyRebuild,
+    summary: "lading's own: builds an image again from its provenance and compares; the build's events, then a verdict",
   },
   {
     method: 'POST',

@@ -155,7 +155,8 @@ function withoutShell(settings: BuildSettings, context: Context): BuildSettings 
   return rest;
 }
 
-async function displayFor(flags: FlagValues, context: Context, quiet: boolean): Promise<BuildDisplay> {
+/** What `--progress` asks for. */
+export async function displayFor(flags: FlagValues, context: Context, quiet: boolean): Promise<BuildDisplay> {
   const mode = quiet ? 'quiet' : (flags.text('progress') ?? context.env['BUILDKIT_PROGRESS'] ?? 'auto');
   const { stderr } = context;
   if (mode === 'quiet' || mode === 'none') return { show: () => undefined, finish: () => undefined };

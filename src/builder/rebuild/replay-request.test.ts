@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hostPlatform } from '../../oci/index.ts';
+import { atCommit, replayOf } from './replay-request.ts';
+
+const COMMIT = '0123456789012345678901234567890123456789';
+
+function predicate(request: object, more: { configSource?: object; complete?: boolean; data?: string } = {}): object {
+  const { configSource = { path: 'docker/App' }, complete = true, data } = more;
+  return {
+    buildDefinition: {
+      externalParameters: { configSource, request },
+      resolvedDependencies: [{ uri: 'pkg:docker/a@1', digest: { sha256: 'b' } }, { uri: 5 }, null],
+    },
+    runDetails: {
+      metadata: {
+        buildkit_completeness: { request: complete },
+        buildkit_metadata: data === undefined ? {} : { source: { infos: [{ data }] } },
+      },
+    },
+  };
+}
+
+test('replayOf() reads a build back from its provenance', () => {
+  const args = {
+    'build-arg:A': '1',
+    'label:l': 'v',
+    target: 't',
+    'force-network-mode': 'none',
+    'add-hosts': 'a:1,b:2',
+  };
+  const value = predicate({ args }, { data: Buffer.from('FROM x').toString('base64') });
+  const { request, pins } = replayOf(value, hostPlatform(), undefined, { folder: '/tmp' });
+  assert.deepEqual(pins, [{ uri: 'pkg:docker/a@1', digest: { sha256: 'b' } }]);
+  const { context, dockerfile, dockerfileText, buildArgs, labels, target, networkMode, extraHosts, platforms } =
+    request;
+  assert.deepEqual(
+    { context, dockerfile, dockerfileText, buildArgs, labels, target, networkMode, extraHosts, platforms },
+    {
+      context: { kind: 'directory', path: '/tmp' },
+      dockerfile: 'docker/App',
+      dockerfileText: 'FROM x',
+      buildArgs: { A: '1' },
+      labels: { l: 'v' },
+      target: 't',
+      networkMode: 'none',
+      extraHosts: ['a:1', 'b:2'],
+      platforms: [],
+    },
+  );
+});
+
+test('replayOf() pins a Git context to its commit', () => {
+  const configSource = { uri: 'https://example.org/r.git#main:sub', digest: { sha1: COMMIT }, path: 'Dockerfile' };
+  const { request } = replayOf(predicate({}, { configSource }), hostPlatform(), undefined, {});
+  assert.deepEqual(request.context, { kind: 'git', address: `https://example.org/r.git#${COMMIT}:sub` });
+  assert.equal(atCommit('https://example.org/r.git', COMMIT), `https://example.org/r.git#${COMMIT}`);
+  assert.throws(() => atCommit('https://example.org/r.git', 'main'), { code: 'invalid_argument' });
+});
+
+test('replayOf() says which input is missing', () => {
+  const host = hostPlatform();
+  const folder = '/tmp';
+  const memory = { folder, buildArgNames: ['A', 'B'] };
+  const incomplete = predicate({}, { complete: false });
+  const cases: [RegExp, () => unknown][] = [
+    [/does not hold the build context/, () => replayOf(predicate({}), host, undefined, {})],
+    [/context "\/not\/there" is not there/, () => replayOf(predicate({}), host, undefined, { folder: '/not/there' })],
+    [/does not hold the build arguments B$/, () => replayOf(incomplete, host, memory, { buildArgs: { A: '1' } })],
+    [/does not hold all build arguments/, () => replayOf(incomplete, host, undefined, { folder })],
+    [
+      /named context "x" was a folder of another machine/,
+      () => replayOf(predicate({ args: { 'context:x': 'local:x' } }), host, undefined, { folder }),
+    ],
+    [/squashed images cannot be verified/, () => replayOf(predicate({ args: { squash: 'stage' } }), host, memory, {})],
+  ];
+  for (const [message, work] of cases) assert.throws(work, { message });
+  assert.ok(replayOf(incomplete, host, memory, { buildArgs: { A: '1', B: '2' } }));
+  for (const damaged of [undefined, null, 5, { buildDefinition: { externalParameters: {} } }])
+    assert.throws(() => replayOf(damaged, host, undefined, {}), { message: /does not hold/ });
+});

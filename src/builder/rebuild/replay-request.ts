@@ -1,0 +1,160 @@
+import { existsSync } from 'node:fs';
+import { LadingError } from '../../errors/index.ts';
+import { hostPlatform, platformMatches, type Platform } from '../../oci/index.ts';
+import type { BuildMemory } from '../attest/attestor.ts';
+import type { BuildRequest } from '../types.ts';
+
+/** What a rebuild is told besides the provenance. */
+export interface RebuildRequest {
+  /** Folder of the build context; default: where it was, when the image was built on this machine. */
+  readonly folder?: string;
+  /** Values that the provenance does not tell. */
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly secrets?: ReadonlyMap<string, Uint8Array>;
+  /** Compare all but modification times. */
+  readonly ignoreTimes?: boolean;
+}
+
+/** A source at what it was. */
+export interface Pin {
+  readonly uri: string;
+  readonly digest: Readonly<Record<string, string>>;
+}
+
+export interface Replay {
+  readonly request: BuildRequest;
+  readonly pins: readonly Pin[];
+}
+
+/** The parts of a provenance predicate that are read here; all of it may be missing, it comes from a registry perhaps. */
+interface Predicate {
+  readonly buildDefinition?: {
+    readonly externalParameters?: {
+      readonly configSource?: { readonly uri?: unknown; readonly digest?: unknown; readonly path?: unknown };
+      readonly request?: { readonly args?: unknown };
+    };
+    readonly resolvedDependencies?: unknown;
+  };
+  readonly runDetails?: {
+    readonly metadata?: {
+      readonly buildkit_metadata?: { readonly source?: { readonly infos?: readonly { readonly data?: unknown }[] } };
+      readonly buildkit_completeness?: { readonly request?: unknown };
+    };
+  };
+}
+
+/** The build that a provenance tells of, to be done again. @throws invalid_argument for what it does not tell */
+export function replayOf(
+  value: unknown,
+  platform: Platform,
+  memory: BuildMemory | undefined,
+  options: RebuildRequest,
+): Replay {
+  const { buildDefinition = {}, runDetails = {} } = (value ?? {}) as Predicate;
+  const { configSource = {}, request = {} } = buildDefinition.externalParameters ?? {};
+  const { metadata = {} } = runDetails;
+  const args = new Map(Object.entries(texts(request.args)));
+  const take = (name: string): string | undefined => args.get(name);
+  const under = (prefix: string): Record<string, string> =>
+    Object.fromEntries(
+      [...args].flatMap(([key, text]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), text]] : [])),
+    );
+  if (take('squash') !== undefined)
+    throw new LadingError('not_implemented', 'rebuild: squashed images cannot be verified');
+  const buildArgs = { ...under('build-arg:'), ...options.buildArgs };
+  if (metadata.buildkit_completeness?.request !== true) checkArguments(buildArgs, memory);
+  const data = metadata.buildkit_metadata?.source?.infos?.[0]?.data;
+  const hosts = take('add-hosts');
+  return {
+    pins: pinsOf(buildDefinition.resolvedDependencies),
+    request: {
+      context: contextOf(configSource, memory, options),
+      dockerfile: typeof configSource.path === 'string' ? configSource.path : 'Dockerfile',
+      ...(typeof data === 'string' ? { dockerfileText: Buffer.from(data, 'base64').toString('utf8') } : {}),
+      tags: [],
+      buildArgs,
+      labels: under('label:'),
+      contexts: contextsOf(under('context:'), memory),
+      noCache: false,
+      pull: false,
+      platforms: platformMatches(hostPlatform(), platform) ? [] : [platform],
+      outputs: [{ type: 'cacheonly', attrs: {} }],
+      attestations: { provenance: false },
+      ...given('target', take('target')),
+      ...given('networkMode', take('force-network-mode')),
+      ...(hosts === undefined ? {} : { extraHosts: hosts.split(',') }),
+      ...given('allow', take('allow')?.split(',')),
+      ...given('secrets', options.secrets),
+    },
+  };
+}
+
+function contextOf(
+  { uri, digest }: { readonly uri?: unknown; readonly digest?: unknown },
+  { folder: recorded }: Partial<BuildMemory> = {},
+  { folder = recorded }: RebuildRequest,
+): BuildRequest['context'] {
+  if (typeof uri === 'string') {
+    const { sha1, sha256 } = texts(digest);
+    return { kind: 'git', address: atCommit(uri, sha1 ?? sha256 ?? '') };
+  }
+  const hint = 'give the folder it was built from with --context';
+  if (folder === undefined)
+    throw new LadingError('invalid_argument', 'rebuild: the provenance does not hold the build context', { hint });
+  if (!existsSync(folder))
+    throw new LadingError('not_found', `rebuild: the build context "${folder}" is not there`, { hint });
+  return { kind: 'directory', path: folder };
+}
+
+/** The address with the commit in the place of its branch or tag. */
+export function atCommit(uri: string, commit: string): string {
+  if (!/^[0-9a-f]{40,64}$/.test(commit))
+    throw new LadingError('invalid_argument', `rebuild: the provenance names no commit of "${uri.slice(0, 300)}"`);
+  const [remote = '', fragment = ''] = uri.split('#');
+  const at = fragment.indexOf(':');
+  return `${remote}#${commit}${at < 0 ? '' : fragment.slice(at)}`;
+}
+
+function contextsOf(
+  named: Readonly<Record<string, string>>,
+  memory: BuildMemory | undefined,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(named).map(([name, value]) => {
+      if (!value.startsWith('local:')) return [name, value];
+      const path = memory?.contexts?.[name];
+      if (path !== undefined) return [name, path];
+      throw new LadingError('invalid_argument', `rebuild: the named context "${name}" was a folder of another machine`);
+    }),
+  );
+}
+
+/** Arguments whose values the provenance leaves out, as in mode min, have to be given. */
+function checkArguments(given: Readonly<Record<string, string>>, memory: BuildMemory | undefined): void {
+  const missing = memory?.buildArgNames.filter((name) => !(name in given));
+  if (missing?.length === 0 || (memory === undefined && Object.keys(given).length > 0)) return;
+  const which = missing === undefined ? 'all build arguments' : `the build arguments ${missing.join(', ')}`;
+  throw new LadingError('invalid_argument', `rebuild: the provenance does not hold ${which}`, {
+    hint: 'give them with --build-arg, or build with --provenance=mode=max',
+  });
+}
+
+function pinsOf(value: unknown): Pin[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((item: { uri?: unknown; digest?: unknown } | null) =>
+    typeof item?.uri === 'string' ? [{ uri: item.uri, digest: texts(item.digest) }] : [],
+  );
+}
+
+/** The members of an object that are texts. */
+function texts(value: unknown): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** A member that is there only when it has a value. */
+function given<Name extends string, Value>(name: Name, value: Value | undefined): { [K in Name]?: Value } {
+  return (value === undefined ? {} : { [name]: value }) as { [K in Name]?: Value };
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { BUSYBOX, importBusybox } from '../support/busybox.ts';
+import { TestDaemon, daemonSkipReason, type CommandOutcome } from '../support/test-daemon.ts';
+
+const EPOCH = { SOURCE_DATE_EPOCH: '1700000000' };
+
+describe('lading rebuild --verify', { skip: daemonSkipReason() ?? false }, () => {
+  let daemon: TestDaemon;
+  let folder: string;
+
+  before(async () => {
+    daemon = await TestDaemon.start();
+    importBusybox(daemon);
+    folder = mkdtempSync('/var/tmp/lading-rebuild-');
+  });
+  after(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  let made = 0;
+  /** A context folder with this Dockerfile and files. */
+  function context(dockerfile: string, files: Readonly<Record<string, string>> = {}): string {
+    const path = join(folder, `context${++made}`);
+    mkdirSync(path);
+    for (const [name, text] of Object.entries({ Dockerfile: dockerfile, ...files }))
+      writeFileSync(join(path, name), text, { mode: 0o644 });
+    return path;
+  }
+  function build(path: string, flags: readonly string[] = [], env: Record<string, string> = EPOCH): string {
+    const tag = `rebuilt:${made}`;
+    const built = daemon.lading(['build', '-q', '-t', tag, ...flags, path], { env });
+    assert.equal(built.status, 0, built.stderr);
+    return tag;
+  }
+  const verify = (...args: string[]): CommandOutcome => daemon.lading(['rebuild', '--verify', '-q', ...args]);
+
+  it('says identical of a build that is reproducible, and leaves nothing', () => {
+    const dockerfile = `FROM ${BUSYBOX} AS maker
+RUN mkdir /out && echo made > /out/file
+FROM ${BUSYBOX}
+ARG WHO=you
+LABEL who=$WHO
+COPY --from=maker /out /made
+COPY file /app/
+RUN echo $WHO > /who && rm -r /root
+CMD ["cat", "/who"]
+`;
+    const tag = build(context(dockerfile, { file: 'f' }), [
+      '--label',
+      'a=b',
+      '--build-arg',
+      'WHO=me',
+      '--provenance=max',
+    ]);
+    const images = daemon.ok('images', '-aq');
+    const records = daemon.ok('system', 'df');
+    const outcome = verify(tag);
+    assert.match(outcome.stdout, /^identical: sha256:[0-9a-f]{64}\n$/, outcome.stderr);
+    assert.equal(outcome.status, 0);
+    assert.equal(daemon.ok('images', '-aq'), images);
+    assert.equal(daemon.ok('system', 'df').length, records.length);
+    assert.deepEqual(readdirSync(join(daemon.dataRoot, 'build/rebuilds')), []);
+  });
+
+  it('locates what a RUN makes differently: the file, its layer, its line', () => {
+    const cases: [string, RegExp][] = [
+      [
+        'mkdir -p /deep/er && cat /proc/sys/kernel/random/uuid > /deep/er/seed && echo same > /deep/a',
+        /^differs: \/deep\/er\/seed: content: sha256:[0-9a-f]{64} \(37 bytes\) in the image, sha256:[0-9a-f]{64} \(37 bytes\) in the rebuild\n {2}layer 3 of 4, line 3: RUN mkdir/,
+      ],
+      [
+        'mkdir /d && echo > /d/$(cat /proc/sys/kernel/random/uuid)',
+        /^differs: \/d\/[0-9a-f-]{36}: only in the (?:image|rebuild) \(file\)\n {2}layer 3 of 4, line 3/,
+      ],
+      [
+        'ln -s $(cat /proc/sys/kernel/random/uuid) /link',
+        /^differs: \/link: link target: [0-9a-f-]{36} in the image, [0-9a-f-]{36} in the rebuild\n/,
+      ],
+    ];
+    for (const [command, expected] of cases) {
+      const tag = build(
+        context(`FROM ${BUSYBOX}\nRUN echo before > /before\nRUN ${command}\nRUN echo after > /after\n`),
+      );
+      const outcome = verify(tag);
+      assert.match(outcome.stdout, expected, outcome.stderr);
+      assert.equal(outcome.status, 1);
+    }
+  });
+
+  it('notices what changed in the context since', () => {
+    const path = context(`FROM ${BUSYBOX}\nCOPY . /all/\n`, { a: 'a', b: 'b' });
+    const tag = build(path);
+    chmodSync(join(path, 'b'), 0o755);
+    assert.match(
+      verify(tag).stdout,
+      /^differs: \/all\/b: mode: 0644 in the image, 0755 in the rebuild\n {2}layer 2 of 2, line 2: COPY/,
+    );
+    chmodSync(join(path, 'b'), 0o644);
+    assert.equal(verify(tag).status, 0);
+    writeFileSync(join(path, 'c'), '');
+    assert.match(verify(tag).stdout, /^differs: \/all\/c: only in the rebuild \(file\)\n/);
+    rmSync(join(path, 'c'));
+    const elsewhere = `${path}-moved`;
+    renameSync(path, elsewhere);
+    const lost = verify(tag);
+    assert.equal(lost.status, 1);
+    assert.match(lost.stderr, /the build context ".*" is not there\nhint: .*--context/);
+    assert.match(verify('--context', elsewhere, tag).stdout, /^identical/);
+  });
+
+  it('notices another configuration', () => {
+    const path = context(`FROM ${BUSYBOX}\nENV A=1\n`);
+    const tag = build(path);
+    writeFileSync(join(path, 'Dockerfile'), `FROM ${BUSYBOX}\nENV A=2\n`);
+    assert.match(verify(tag).stdout, /^differs: config: .*"A=1" in the image, "A=2" in the rebuild\n/);
+  });
+
+  it('tells times of the clock from differences', () => {
+    const path = context(`FROM ${BUSYBOX}\nCOPY hello /\nRUN echo hello > /made\n`, { hello: 'h' });
+    const tag = build(path, [], {});
+    utimesSync(join(path, 'hello'), 1000, 1000);
+    const plain = verify(tag);
+    assert.match(
+      plain.stdout,
+      /^differs: \/hello: time: .* in the image, 1970-01-01T00:16:40Z in the rebuild\n.*line 2: COPY hello \/\n {2}The image was built without SOURCE_DATE_EPOCH/,
+    );
+    assert.equal(plain.status, 1);
+    const rest = verify('--ignore-times', tag);
+    assert.match(rest.stdout, /^identical but for times: sha256:/, rest.stderr);
+    assert.equal(rest.status, 0);
+  });
+
+  it('asks for arguments that the provenance leaves out', () => {
+    const tag = build(context(`FROM ${BUSYBOX}\nARG V\nRUN echo $V > /v\n`), ['--build-arg', 'V=7']);
+    const outcome = verify(tag);
+    assert.equal(outcome.status, 1);
+    assert.match(outcome.stderr, /does not hold the build arguments V\nhint: give them with --build-arg/);
+    assert.match(verify('--build-arg', 'V=7', tag).stdout, /^identical/);
+    assert.match(verify('--build-arg', 'V=8', tag).stdout, /^differs: \/v: content/);
+  });
+
+  it('takes the base image as it was, and says when it is gone', () => {
+    daemon.ok('tag', BUSYBOX, 'base:moving');
+    const tag = build(context('FROM base:moving\nRUN echo x > /x\n'));
+    build(context(`FROM ${BUSYBOX}\nRUN echo other > /other\n`));
+    daemon.ok('tag', `rebuilt:${made}`, 'base:moving');
+    assert.match(verify(tag).stdout, /^identical/);
+    const none = daemon.lading(['rebuild', '--verify', BUSYBOX]);
+    assert.match(none.stderr, /the image has no provenance/);
+    assert.equal(none.status, 1);
+    const unverified = daemon.lading(['rebuild', tag]);
+    assert.match(unverified.stderr, /--verify is wanted/);
+  });
+});

@@ -55,7 +55,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   build: [...BASE, 'oci', 'dockerfile', 'builder', 'distribution', 'engine', 'client'],
   daemon: [...BASE, 'api', 'engine'],
   client: ['errors', 'base', 'oci', 'api'],
-  cli: ['errors', 'base', 'oci', 'archive', 'client', 'distribution', 'registry'],
+  cli: ['errors', 'base', 'oci', 'archive', 'client', 'distribution', 'registry', 'dockerfile'],
 };
 
 interface Import {

@@ -27,3 +27,4 @@ export * from './lint/index.ts';
 export { nearest } from './suggest.ts';
 export { renderSnippet } from './snippet.ts';
 export * from './calls/index.ts';
+export * from './fix/index.ts';

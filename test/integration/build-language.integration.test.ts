@@ -148,7 +148,7 @@ const REFUSED: [text: string, reason: RegExp][] = [
   ['FROM busybox\nEXPOSE 99999', /invalid containerPort: 99999\nDockerfile:2/],
   ['FROM busybox\nENV A=${B:?must}', /B: must\nDockerfile:2/],
   ['FROM busybox\nCOPY package.jsn /', /"\/package.jsn": not found\nDockerfile:2/],
-  ['FROM busybox AS a\nFROM A', /repository name must be lowercase\nDockerfile:2/],
+  ['FROM busybox AS a\nFROM A', /failed to parse stage name "A".*\nDockerfile:2/],
   ['FROM ${A:?needed}', /A: needed\nDockerfile:1/],
 ];
 

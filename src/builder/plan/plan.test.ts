@@ -50,9 +50,12 @@ test('StageGraph.needed() refuses stages that are not complete where they are us
   assert.equal(needed('FROM x AS a\nCOPY --from=b / /\nFROM y AS b').length, 1);
 });
 
-test('StageGraph.baseOf() takes stage names as written, other images for what they are', () => {
+test('StageGraph.baseOf() takes stage names as written, and says what was meant', () => {
   const { graph, dockerfile } = plan('FROM scratch AS base\nFROM Base');
-  assert.equal(graph.baseOf(dockerfile.stages[1]!).kind, 'image');
+  assert.throws(() => graph.baseOf(dockerfile.stages[1]!), {
+    message: /^failed to parse stage name "Base": invalid reference format/,
+    hint: 'names of stages are in lower case: write FROM base',
+  });
 });
 
 test('StageGraph.baseOf() expands global arguments and tells stages from images', () => {

@@ -67,13 +67,10 @@ export class StageGraph {
     if (image === 'scratch') return { kind: 'scratch', ...(platform === undefined ? {} : { platform }) };
     const earlier = this.#stages.slice(0, stage.index).findLast(({ name }) => name === image);
     if (earlier) return { kind: 'stage', stage: earlier };
-    return (
-      this.#context(image, platform) ?? {
-        kind: 'image',
-        reference: image,
-        ...(platform === undefined ? {} : { platform }),
-      }
-    );
+    const named = this.#context(image, platform);
+    if (named) return named;
+    this.#requireNoStage(image, stage);
+    return { kind: 'image', reference: image, ...(platform === undefined ? {} : { platform }) };
   }
 
   /**
@@ -97,6 +94,17 @@ export class StageGraph {
     if (/^\d+$/.test(from))
       throw new LadingError('invalid_argument', `invalid from flag value ${from}: invalid stage index ${from}`);
     return this.#context(from, undefined) ?? { kind: 'image', reference: from };
+  }
+
+  /** Docker takes `FROM Base` for an image, whose name must be in lower case: the stage "base" was meant. */
+  #requireNoStage(image: string, stage: Stage): void {
+    const lower = image.toLowerCase();
+    if (image === lower || !this.#stages.slice(0, stage.index).some(({ name }) => name === lower)) return;
+    throw new LadingError(
+      'invalid_argument',
+      `failed to parse stage name "${image}": invalid reference format: repository name must be lowercase`,
+      { hint: `names of stages are in lower case: write FROM ${lower}` },
+    );
   }
 
   /** The target and all it needs, in the file's order. */

@@ -125,8 +125,9 @@ class StageBuilder {
       case 'run': {
         const { platform } = this.#state;
         const seen = { ...config, Env: this.#stepEnv() };
+        const { shadowing } = this.#state;
         const shared = { session, stage: this.#stage, platform, parent, step: step! };
-        const context = { ...shared, config: seen, args: this.#argValues() };
+        const context = { ...shared, config: seen, args: this.#argValues(), shadowing };
         const operation = await runOperation(context, instruction);
         return this.#layer(operation, describeRun(runArguments(config, instruction), this.#shownArgs()), step);
       }

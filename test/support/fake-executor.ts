@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StepExecutor } from '../../src/builder/index.ts';
@@ -19,6 +19,7 @@ export class FakeExecutor implements StepExecutor {
     try {
       const chance = command.includes('chance') ? randomBytes(8).toString('hex') : '';
       writeFileSync(join(root, 'ran'), JSON.stringify([process, chance]));
+      utimesSync(join(root, 'ran'), 1, 1);
     } finally {
       overlayMounter.unmount(root);
       rmSync(root, { recursive: true });

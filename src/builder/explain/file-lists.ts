@@ -113,7 +113,8 @@ function parse(text: string): ListedFiles | undefined {
 
 function addUnit(files: Map<string, ListedFile>, [kind = '', name = '', parents = '', path = '', ...lines]: string[]) {
   const isFolder = kind === 'folder';
-  if (isFolder && lines.length === 0)
+  // A folder without files makes its destination, too.
+  if (isFolder)
     add(files, `${parents}/`, { path, rel: '', type: 'directory', mode: '-', owner: '-', time: '-', value: '' });
   for (const line of lines) {
     const zero = line.indexOf('\0');

@@ -148,7 +148,7 @@ function originOf({ notes }: Compared): string {
 }
 
 function userName(value: unknown): string {
-  return text(value) === '' ? 'root' : text(value);
+  return typeof value === 'string' && value !== '' ? value : 'root';
 }
 
 export function same(a: unknown, b: unknown): boolean {

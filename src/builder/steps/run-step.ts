@@ -27,6 +27,8 @@ export interface RunStepContext {
   readonly parent: ChainID | undefined;
   /** Declared arguments that have a value. */
   readonly args: ReadonlyMap<string, string>;
+  /** Arguments whose values took the place of an ENV's. */
+  readonly shadowing: ReadonlySet<string>;
   readonly step: StepProgress;
 }
 
@@ -76,8 +78,8 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
       ...(privileged ? { security: 'insecure' } : {}),
     },
     notes: {
-      shell: run.form === 'exec' ? [] : withShell(config, { form: 'shell', args: [] }),
-      args: [...buildArgs.keys()].filter((name) => !envMap(config.Env).has(name)),
+      shell: run.form === 'exec' ? [] : withShell(config, { form: 'shell', args: [] }).slice(0, -1),
+      args: [...buildArgs.keys()].filter((name) => context.shadowing.has(name) || !envMap(config.Env).has(name)),
       mounts: run.mounts,
     },
     make: async ({ mount, upperDir }) => {

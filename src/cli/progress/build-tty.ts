@@ -9,6 +9,7 @@ const REDRAW_MS = 80;
 const OUTPUT_LINES = 6;
 const TIME_WIDTH = 8;
 const MIN_COLUMNS = 40;
+const LONGEST = 1000;
 
 const PLAIN_COLORS = { done: '', failed: '', dim: '', end: '' };
 const COLORS: typeof PLAIN_COLORS = { done: '\x1b[34m', failed: '\x1b[31m', dim: '\x1b[2m', end: '\x1b[0m' };
@@ -80,7 +81,10 @@ export class TtyDisplay implements BuildDisplay {
 
   #redraw(end = ''): void {
     const columns = Math.max(MIN_COLUMNS, this.#out.columns || 80);
-    const lines = [this.#heading(end), ...this.#steps.steps.flatMap((step) => this.#stepLines(step, columns))];
+    const lines = [
+      this.#heading(end),
+      ...this.#steps.steps.flatMap((step) => this.#stepLines(step, columns, end !== '')),
+    ];
     if (end !== '') lines.push(...this.#result);
     // What is above the window's top cannot be redrawn: while it runs, show the end only.
     const room = end === '' ? Math.max(3, (this.#out.rows || 24) - 1) : Number.POSITIVE_INFINITY;
@@ -97,7 +101,8 @@ export class TtyDisplay implements BuildDisplay {
     return `[+] Building ${time} (${done}/${this.#steps.total})${end === '' ? '' : ` ${end}`}`;
   }
 
-  #stepLines(step: BuildStep, columns: number): string[] {
+  /** @param isLast nothing is drawn over it any more: sentences need not fit in a line */
+  #stepLines(step: BuildStep, columns: number, isLast: boolean): string[] {
     const { done, failed, dim, end } = this.#colors;
     const time = seconds(this.#steps.elapsedMs(step)).padStart(TIME_WIDTH);
     const mark = step.status === 'cached' ? ' CACHED' : step.status === 'failed' ? ' ERROR' : '';
@@ -105,7 +110,7 @@ export class TtyDisplay implements BuildDisplay {
     const size = layerText(step);
     const text = fit(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - size.length - 1);
     const line = `${color}${text}${color === '' ? '' : end}${dim}${size}${end}${time}`;
-    const why = step.why === undefined ? [] : [this.#innerLine(whyText(step.why), columns)];
+    const why = step.why === undefined ? [] : [this.#innerLine(whyText(step.why), isLast ? LONGEST : columns)];
     if (step.status !== 'running') return [line, ...why];
     const output = [...step.tail, ...(step.partial === '' ? [] : [step.partial])].slice(-OUTPUT_LINES);
     const inner = [...step.progress.values(), ...output].slice(-OUTPUT_LINES);

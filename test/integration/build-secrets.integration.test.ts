@@ -25,6 +25,7 @@ describe('secrets and agents of builds', { skip }, () => {
     writeFileSync(secretFile, `${SECRET}\n`);
   });
   after(async () => {
+    Watched.endAll();
     await daemon?.[Symbol.asyncDispose]();
     if (folder) rmSync(folder, { recursive: true });
   });

@@ -73,9 +73,17 @@ function processesNaming(text: string): string[] {
 export class Watched {
   readonly process: ChildProcess;
   text = '';
+  static readonly #all = new Set<ChildProcess>();
+
+  /** Ends what a failed test left running. */
+  static endAll(): void {
+    for (const child of Watched.#all) child.kill('SIGKILL');
+  }
 
   constructor(child: ChildProcess) {
     this.process = child;
+    Watched.#all.add(child);
+    child.once('close', () => Watched.#all.delete(child));
     const take = (chunk: Buffer): void => void (this.text += chunk.toString('utf8'));
     child.stdout?.on('data', take);
     child.stderr?.on('data', take);
@@ -90,9 +98,10 @@ export class Watched {
   async end(signal?: NodeJS.Signals): Promise<number | string | null> {
     const { process: child } = this;
     if (child.exitCode === null && child.signalCode === null) {
-      const ended = new Promise((resolve) => child.once('close', resolve));
+      let closed = false;
+      child.once('close', () => (closed = true));
       if (signal) child.kill(signal);
-      await ended;
+      await until(`the command has ended; so far:\n${this.text}`, () => closed);
     }
     return child.exitCode ?? child.signalCode;
   }

@@ -8,7 +8,7 @@ import { suggest } from './suggest.ts';
 export function printHelp(args: readonly string[], found: { group: string } | undefined, asked: boolean): number {
   const rest = args.filter((arg) => !arg.startsWith('-'));
   const group = found?.group;
-  const unknown = group === undefined ? rest[0] : rest[1];
+  const unknown = rest[group === undefined ? 0 : group.split(' ').length];
   if (unknown !== undefined && !(group === undefined && unknown === 'help')) {
     const names = COMMANDS.flatMap((entry) => entry.names);
     const tried = group === undefined ? unknown : `${group} ${unknown}`;

@@ -44,6 +44,7 @@ interface Entry {
 export class CacheAccount {
   readonly #entries = new Map<string, Entry>();
   readonly #sizes = new Map<Thing, number>();
+  readonly #countedFor = new Map<Thing, string>();
   readonly #users = new Map<Thing, number>();
   /** Snapshot → records of layers on top of it. */
   readonly #above = new Map<string, number>();
@@ -69,14 +70,16 @@ export class CacheAccount {
     return account;
   }
 
-  /** Bytes of the record's own layer, whoever else needs it. */
+  /** Bytes of the record's own layer, whoever else needs it; what two records have in common counts for one of them. */
   sizeOf(key: string): number {
-    return sum(this.#entry(key).own.map((thing) => this.#sizes.get(thing) ?? 0));
+    const { own } = this.#entry(key);
+    return sum(own.filter((thing) => this.#countedFor.get(thing) === key).map((thing) => this.#sizes.get(thing) ?? 0));
   }
 
-  /** An image or container has its layer. */
+  /** An image or container has its files. */
   isShared(key: string): boolean {
-    return this.#entry(key).own.some((thing) => this.#kept.has(thing));
+    const [folder] = this.#entry(key).own;
+    return folder !== undefined && this.#kept.has(folder);
   }
 
   /** A running build has its layer, or one on top of it. */
@@ -126,6 +129,7 @@ export class CacheAccount {
     const own = [...new Set([...folders.slice(0, 1), ...blobs])];
     const all = [...new Set([...folders, ...blobs])];
     this.#entries.set(key, { record, own, all, below: stack.slice(1) });
+    for (const thing of own) if (!this.#countedFor.has(thing)) this.#countedFor.set(thing, key);
     for (const thing of all) this.#users.set(thing, (this.#users.get(thing) ?? 0) + 1);
     for (const name of stack.slice(1)) this.#above.set(name, (this.#above.get(name) ?? 0) + 1);
   }

@@ -39,6 +39,6 @@ export const diskUsage: Handler = async (call) => {
     Containers: wants('container') ? await containers(call, usage) : null,
     Volumes: wants('volume') ? await volumes(call, usage) : null,
     BuildCache: wants('build-cache') ? usage.buildCache.rows.map((row) => toBuildCacheRecord(row, call.version)) : null,
-    BuilderSize: wants('build-cache') ? usage.buildCache.totalBytes : 0,
+    BuilderSize: wants('build-cache') ? usage.buildCache.rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) : 0,
   });
 };

@@ -24,11 +24,11 @@ export const command: Command = {
       context.stdout.write(records.map(verbose).join('\n'));
       if (records.length > 0) context.stdout.write('\n');
     } else if (records.length > 0 || format !== undefined) {
-      const columns = ['ID', 'Reclaimable', 'Type', 'Description', 'Size', 'LastUsedAt'];
+      const columns = ['ID', 'Reclaimable', 'Type', 'Description', 'Size', 'LastUsedSince'];
       await printRows(context, records, { fields: CACHE_FIELDS, columns, format });
     }
     if (format !== undefined) return;
-    context.stdout.write(totals(records, flags.list('filter').length > 0 ? undefined : usage.BuilderSize));
+    context.stdout.write(totals(records));
   },
 };
 
@@ -64,14 +64,13 @@ function verbose(record: BuildCacheRecord): string {
     .join('');
 }
 
-/** @param total as the daemon counts it: what several records share, once; undefined for a part of them */
-function totals(records: readonly BuildCacheRecord[], total: number | undefined): string {
+function totals(records: readonly BuildCacheRecord[]): string {
   const sizeOf = (some: readonly BuildCacheRecord[]): number => some.reduce((sum, { Size }) => sum + Size, 0);
   const isPrivate = ({ Shared }: BuildCacheRecord): boolean => !Shared;
   const rows = {
     Shared: sizeOf(records.filter(({ Shared }) => Shared)),
     Private: sizeOf(records.filter(isPrivate)),
-    Reclaimable: total ?? sizeOf(records.filter((record) => isPrivate(record) && isReclaimable(record))),
+    Reclaimable: sizeOf(records.filter((record) => isPrivate(record) && isReclaimable(record))),
     Total: sizeOf(records),
   };
   return Object.entries(rows)

@@ -67,7 +67,7 @@ function warningOf({ all }: BuildPruneQuery): string {
 /** Each thing that went, with what that freed. */
 async function printBill(context: Invocation['context'], { Items = [] }: PruneReport): Promise<void> {
   if (Items.length === 0) return;
-  const columns = ['ID', 'Type', 'Description', 'Size', 'LastUsedAt', 'UsageCount'];
+  const columns = ['ID', 'Type', 'Description', 'Size', 'LastUsedSince', 'UsageCount'];
   await printRows(context, Items, { fields: CACHE_FIELDS, columns });
   context.stdout.write('\n');
 }

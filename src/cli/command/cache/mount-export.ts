@@ -1,4 +1,4 @@
-import type { Command } from '../../command.ts';
+import { ANY, type Command } from '../../command.ts';
 import { bool, text } from '../../flags.ts';
 import { writeOutput } from '../../output-file.ts';
 import { mountQuery } from './mount-query.ts';
@@ -12,6 +12,7 @@ export const command: Command = {
     'lading cache mount export --all -o cache.tar',
     'lading cache mount export /root/.npm | zstd > npm.tar.zst',
   ],
+  arity: [0, ANY],
   async run(invocation) {
     const { flags, context } = invocation;
     const query = mountQuery(invocation);

@@ -12,8 +12,10 @@ export const MOUNT_FIELDS: Fields<CacheMount> = {
   Name: { header: 'NAME', value: ({ Name }) => Name || '(unknown)' },
   Namespace: { header: 'NAMESPACE', value: ({ Namespace }) => Namespace },
   Size: { header: 'SIZE', value: ({ Size }) => humanSize(Size) },
-  CreatedAt: { header: 'CREATED', value: ({ CreatedAt }) => ago(Date.parse(CreatedAt) / 1000) },
-  LastUsedAt: { header: 'LAST USED', value: ({ LastUsedAt }) => ago(Date.parse(LastUsedAt) / 1000) },
+  CreatedAt: { header: 'CREATED AT', value: ({ CreatedAt }) => CreatedAt },
+  CreatedSince: { header: 'CREATED', value: ({ CreatedAt }) => ago(Date.parse(CreatedAt) / 1000) },
+  LastUsedAt: { header: 'LAST USED AT', value: ({ LastUsedAt }) => LastUsedAt },
+  LastUsedSince: { header: 'LAST USED', value: ({ LastUsedAt }) => ago(Date.parse(LastUsedAt) / 1000) },
   UsageCount: { header: 'USES', value: ({ UsageCount }) => String(UsageCount) },
   InUse: { header: 'IN USE', value: ({ InUse }) => String(InUse) },
   FullID: { header: 'FULL ID', value: ({ ID }) => ID },
@@ -30,7 +32,7 @@ export const command: Command = {
   async run({ flags, context }) {
     await printRows(context, await context.client.cacheMounts.list(), {
       fields: MOUNT_FIELDS,
-      columns: ['ID', 'Name', 'Namespace', 'Size', 'LastUsedAt', 'UsageCount', 'InUse'],
+      columns: ['ID', 'Name', 'Namespace', 'Size', 'LastUsedSince', 'UsageCount', 'InUse'],
       format: flags.text('format'),
       ...(flags.bool('quiet') ? { quiet: 'FullID' } : {}),
     });

@@ -1,4 +1,4 @@
-import type { Command } from '../../command.ts';
+import { ANY, type Command } from '../../command.ts';
 import { bool } from '../../flags.ts';
 import { humanSize } from '../../format/units.ts';
 import { mountQuery } from './mount-query.ts';
@@ -8,6 +8,7 @@ export const command: Command = {
   summary: 'Remove cache mounts',
   usage: '[OPTIONS] [ID | NAME]...',
   flags: [bool('all', 'a', 'Remove all that no running build uses')],
+  arity: [0, ANY],
   async run(invocation) {
     const { client, stdout } = invocation.context;
     const removed = await client.cacheMounts.remove(mountQuery(invocation));

@@ -365,3 +365,17 @@ test('an ssh address is fetched through the system ssh with the agent given, una
     /^\/run\/agent\.sock\|-F \/dev\/null -o BatchMode=yes .*git@example\.test git-upload-pack 'overssh'/,
   );
 });
+
+test('builds of one repository at once, and a prune meanwhile, do not disturb one another', { skip }, async () => {
+  git.commit('shared', { Dockerfile: 'FROM scratch\nARG N\nCOPY . /out$N/\n', a: 'a' });
+  const context = { kind: 'git', address: git.url('shared') } as const;
+  const all = await Promise.all([
+    ...[1, 2, 3].map((n) => harness.build({ context, buildArgs: { N: String(n) } })),
+    harness.builder.prune({ all: true, filters: {} }),
+  ]);
+  const images = all.flatMap((one) => ('image' in one ? one.image : []));
+  for (const [i, image] of images.entries()) assert.ok((await filesOf(image)).includes(`out${i + 1}/a`));
+  await harness.builder.prune({ all: true, filters: {} });
+  assert.deepEqual(readdirSync(join(harness.dir, 'build/git/checkouts')), []);
+  await harness.build({ context });
+});

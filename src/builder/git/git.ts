@@ -15,6 +15,8 @@ export interface GitRun {
   readonly protocols?: string;
   /** For standard output that may be long; without it the output is returned. */
   readonly onOutput?: (chunk: Buffer) => void;
+  /** Ended after twice the time of silence, whatever it says meanwhile. */
+  readonly isShort?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -115,10 +117,12 @@ export class Git {
     let size = 0;
     let complaint = '';
     let stalled = false;
-    const timer = setTimeout(() => {
+    const end = (): void => {
       stalled = true;
       killGroup(child);
-    }, this.#idleMs);
+    };
+    const timer = setTimeout(end, this.#idleMs);
+    const limit = options.isShort === true ? setTimeout(end, 2 * this.#idleMs) : undefined;
     child.stdout!.on('data', (chunk: Buffer) => {
       timer.refresh();
       if (options.onOutput) options.onOutput(chunk);
@@ -145,6 +149,7 @@ export class Git {
       return { status, stdout: Buffer.concat(out).toString('utf8'), complaint: cleaned(complaint) };
     } finally {
       clearTimeout(timer);
+      clearTimeout(limit);
     }
   }
 

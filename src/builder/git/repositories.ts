@@ -209,8 +209,14 @@ export class GitRepositories {
     for (const name of await readdir(folder).catch(() => []))
       if (!this.#users.has(name.replace(/\.partial$/, '')))
         found.push({ name, usedMs: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0 });
-    for (const { name } of found.sort((a, b) => b.usedMs - a.usedMs).slice(keep))
-      if (!this.#users.has(name)) await rm(join(folder, name), { recursive: true, force: true });
+    for (const { name } of found.sort((a, b) => b.usedMs - a.usedMs).slice(keep)) {
+      const whole = name.replace(/\.partial$/, '');
+      const path = join(folder, whole);
+      if (this.#locks.isHeld(path)) continue;
+      await this.#locks.run(path, async () => {
+        if (!this.#users.has(whole)) await rm(join(folder, name), { recursive: true, force: true });
+      });
+    }
   }
 }
 

@@ -29,7 +29,7 @@ export async function resolveRef(git: Git, address: GitAddress, run: GitRun): Pr
   const answer = await git.must(
     what,
     ['ls-remote', ...wanted],
-    { ...run, protocols: REMOTE_PROTOCOLS },
+    { ...run, protocols: REMOTE_PROTOCOLS, isShort: true },
     accessHint(address, run),
   );
   const resolved = ref === undefined ? defaultBranch(answer) : pickRef(answer, ref);

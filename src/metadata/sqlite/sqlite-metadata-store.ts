@@ -14,10 +14,7 @@ const BUSY_TIMEOUT_MS = 5000;
 export function openMetadata(path: string): MetadataStore {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    // Made here, so that it and the files SQLite puts beside it with the same mode are private.
-    closeSync(openSync(path, 'a', 0o600));
-    chmodSync(path, 0o600);
+    if (path !== ':memory:') makePrivate(path);
     database = new sqlite.DatabaseSync(path);
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     database.exec('PRAGMA journal_mode = WAL');
@@ -191,4 +188,11 @@ class SqliteCollection<T> implements Collection<T> {
       throw new LadingError('data_loss', `read record "${key}" of "${this.#name}": it is not JSON`, { cause: error });
     }
   }
+}
+
+/** Made here, so that it and the files SQLite puts beside it with the same mode are private. */
+function makePrivate(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
 }

@@ -2,7 +2,7 @@ import { LadingError } from '../errors/index.ts';
 import { checkLines, type Draft } from './instructions.ts';
 import { flagValue, fold, heredocBody, heredocName, heredocText, jsonWords, word } from './quote.ts';
 import { GitSource, HttpSource, InlineFile, type From } from './sources.ts';
-import { checkText, literalOf, Reference, written, type Text } from './values.ts';
+import { checkText, hasBreak, literalOf, Reference, written, type Text } from './values.ts';
 
 interface FileOptions {
   /** "user:group", by names or numbers. */
@@ -58,6 +58,11 @@ export function filesDraft(
     kind,
     texts: [...texts, dest, ...flagTexts],
     froms: from === undefined ? [] : [from],
+    breaks: hasBreak([
+      ...sources.flatMap((source) => (source instanceof InlineFile ? [] : textOf(source))),
+      dest,
+      ...flagTexts,
+    ]),
     render: (names) => {
       const flags = [
         ...(from === undefined ? [] : [`--from=${names(from)}`]),

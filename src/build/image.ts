@@ -23,7 +23,6 @@ import type { DryRunOptions, DryRunResult } from './dry-run.ts';
 import { addStep, chainOf, placed, rootNode, setNodeOf, type Node } from './node.ts';
 import { planOf, type Plan, type PlanOptions } from './plan.ts';
 import { callerPlace } from './place.ts';
-import { NEWLINE } from './newline.ts';
 import { renderDockerfile, type DockerfileOptions } from './render.ts';
 import { runBuild } from './running-build.ts';
 import { checkReference, type NamedContext } from './sources.ts';
@@ -235,7 +234,7 @@ function triggerDraft(step: Draft): Draft {
     });
   };
   const text = step.render((from) => (typeof from === 'string' ? checkReference(from, 'from') : refuse()));
-  if (text.includes(NEWLINE))
+  if (step.breaks === true)
     throw new LadingError('invalid_argument', 'onbuild(): a value of a trigger cannot hold a line break');
   return { kind: 'onbuild', texts: [], froms: [], render: () => `ONBUILD ${text}` };
 }

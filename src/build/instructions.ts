@@ -3,7 +3,7 @@ import type { InstructionKind } from '../dockerfile/index.ts';
 import { Mount } from './mounts.ts';
 import { flagValue, fold, heredocBody, heredocName, json, jsonWords, word } from './quote.ts';
 import type { From, Names } from './sources.ts';
-import { argsIn, checkText, literalOf, partsOf, Reference, written, type Arg, type Text } from './values.ts';
+import { argsIn, checkText, hasBreak, literalOf, partsOf, Reference, written, type Arg, type Text } from './values.ts';
 
 /** One instruction as a program said it. */
 export interface Draft {
@@ -11,6 +11,8 @@ export interface Draft {
   /** Every text that may hold references to arguments. */
   readonly texts: readonly Text[];
   readonly froms: readonly From[];
+  /** A value holds a line break, which no Dockerfile can say: see {@link NEWLINE}. */
+  readonly breaks?: boolean;
   /** Ids of the secrets it mounts. */
   readonly secrets?: readonly string[];
   /** The instruction's lines, without the last line break. */
@@ -52,6 +54,7 @@ export function runDraft(command: Command, options: RunShellOptions): Draft {
     kind: 'run',
     texts,
     froms: mounts.flatMap(({ from }) => from ?? []),
+    breaks: mounts.some((mount) => hasBreak(mount.texts())),
     secrets: mounts.flatMap(({ type, id }) => (type === 'secret' && id !== undefined ? written(id) : [])),
     render: (names) => {
       const flags = [
@@ -222,6 +225,7 @@ export function pairsDraft(kind: 'env' | 'label', pairs: Readonly<Record<string,
     kind,
     texts: entries.map(([, value]) => value),
     froms: [],
+    breaks: hasBreak(entries.map(([, value]) => value)),
     render: () => `${kind.toUpperCase()} ${words.map(fold).join(separator)}`,
   };
 }
@@ -236,14 +240,16 @@ function checkKey(kind: 'env' | 'label', name: string): void {
 
 export function argDraft(declared: Arg): Draft {
   const value = declared.default === undefined ? '' : `=${word(declared.default)}`;
-  return { kind: 'arg', texts: [], froms: [], render: () => fold(`ARG ${declared.name}${value}`) };
+  const breaks = hasBreak([declared.default ?? '']);
+  return { kind: 'arg', texts: [], froms: [], breaks, render: () => fold(`ARG ${declared.name}${value}`) };
 }
 
 /** WORKDIR, USER, STOPSIGNAL: one word, expanded. */
 export function wordDraft(kind: 'workdir' | 'user' | 'stopsignal', text: Text): Draft {
   if (typeof text === 'string') checkText(text, `${kind}()`);
   if (text === '') throw new LadingError('invalid_argument', `${kind}(): the text is empty`);
-  return { kind, texts: [text], froms: [], render: () => fold(`${kind.toUpperCase()} ${word(text)}`) };
+  const breaks = hasBreak([text]);
+  return { kind, texts: [text], froms: [], breaks, render: () => fold(`${kind.toUpperCase()} ${word(text)}`) };
 }
 
 /** A port, a range, or either with a protocol. */
@@ -265,7 +271,8 @@ export function exposeDraft(ports: readonly Port[]): Draft {
 
 export function volumeDraft(paths: readonly Text[]): Draft {
   for (const path of paths) if (typeof path === 'string') checkText(path, 'volume()');
-  return { kind: 'volume', texts: paths, froms: [], render: () => fold(`VOLUME ${jsonWords(paths)}`) };
+  const breaks = hasBreak(paths);
+  return { kind: 'volume', texts: paths, froms: [], breaks, render: () => fold(`VOLUME ${jsonWords(paths)}`) };
 }
 
 export function shellDraft(args: readonly string[]): Draft {

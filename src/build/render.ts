@@ -4,7 +4,6 @@ import type { Image } from './image.ts';
 import { argDraft } from './instructions.ts';
 import { formatPlace, type Place } from './place.ts';
 import { problem } from './problem.ts';
-import { NEWLINE } from './newline.ts';
 import { NamedContext } from './sources.ts';
 import { written, type Text } from './values.ts';
 
@@ -31,7 +30,7 @@ export interface Rendered {
 export function renderDockerfile(image: Image, options: DockerfileOptions): string {
   const graph = graphOf(new Map([['', image]]));
   for (const step of graph.stages.flatMap(({ steps }) => steps))
-    if (step.render(graph.names).includes(NEWLINE))
+    if (step.breaks === true)
       throw problem(
         step.place,
         `${step.kind}(): no Dockerfile can hold a line break in a value`,

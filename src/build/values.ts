@@ -172,6 +172,13 @@ export function literalOf(text: Text): string | undefined {
   return parts.every((part) => typeof part === 'string') ? parts.join('') : undefined;
 }
 
+/** Whether words of these texts need {@link NEWLINE}. */
+export function hasBreak(texts: readonly Text[]): boolean {
+  return texts
+    .flatMap(partsOf)
+    .some((part) => (part instanceof Reference ? part.syntax.includes(NEWLINE) : part.includes('\n')));
+}
+
 /** What no image configuration and no process can hold. @throws invalid_argument */
 export function checkText(text: string, where: string): string {
   if (typeof text !== 'string')

@@ -166,12 +166,12 @@ RUN --mount=type=bind,source=src,target=/ctx --mount=type=secret,id=token,requir
     program: () =>
       scratch()
         .copy('src', '/app/', { exclude: ['*.test.js', 'b c*'], chmod: 'u=rwX,go=rX' })
-        .copy(['src/b c.js', 'x\\[1\\].txt'], '/odd name/')
+        .copy(['src/b c.js', 'x[[]1].txt'], '/odd name/')
         .copy('./src/*.js', '/deep/', { parents: true, link: true })
         .add('package.json', '/added/', { chown: '1' }),
     dockerfile: String.raw`FROM scratch
 COPY --exclude=*.test.js --exclude="b c*" --chmod=u=rwX,go=rX src /app/
-COPY ["src/b c.js", "x\\\\[1\\\\].txt", "/odd name/"]
+COPY ["src/b c.js", "x[[]1].txt", "/odd name/"]
 COPY --parents --link ./src/*.js /deep/
 ADD --chown=1 package.json /added/`,
   },

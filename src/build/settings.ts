@@ -82,10 +82,6 @@ function folders(contexts: Readonly<Record<string, string>>): Record<string, str
 }
 
 function typed({ type, attrs = {} }: Typed): { type: string; attrs: Readonly<Record<string, string>> } {
-  if (type === 'local' || type === 'tar')
-    throw new LadingError('not_implemented', `build: the output "${type}" is written by the command line only`, {
-      hint: 'lading build -f build.ts -o …; build() can store an image, push it, or export a cache',
-    });
   return { type, attrs };
 }
 

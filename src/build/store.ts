@@ -1,9 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { SILENT_LOG } from '../base/index.ts';
-import { Client } from '../client/index.ts';
-import { openEngine, StoreInUse, type BuildEvent as EngineEvent, type Engine } from '../engine/index.ts';
-import { LadingError, type ErrorCode } from '../errors/index.ts';
+import { checkDestinations, ReceivedExports, tarOfFolder } from '../client/files/index.ts';
+import { Client, type BuildContext } from '../client/index.ts';
+import {
+  openEngine,
+  StoreInUse,
+  type BuildEvent as EngineEvent,
+  type BuildResult as EngineResult,
+  type Engine,
+} from '../engine/index.ts';
+import { LadingError, isLadingError, type ErrorCode } from '../errors/index.ts';
 import { parsePlatform } from '../oci/index.ts';
 import type { BuildEvent, BuildOptions, BuildResult, StepRecord, StoreOptions } from './build-options.ts';
 import { findDaemon } from './find-daemon.ts';
@@ -119,25 +127,47 @@ function open(dataRoot: string, { execRoot, insecureRegistries, registryMirrors 
   });
 }
 
+/** What both ways of building are asked and tell. */
+type Follow = (emit: (event: EngineEvent) => void, signal: AbortSignal, prepared: Prepared) => Promise<EngineResult>;
+
+/** Prepares a build, follows it, writes the outputs it sends. */
+async function build(
+  targets: Targets,
+  options: BuildOptions,
+  progress: Progress,
+  { follow, fetch }: { follow: Follow; fetch: (id: string) => Promise<Readable> },
+): Promise<BuildResult> {
+  const prepared = await prepare(targets, options);
+  const { outputs = [] } = prepared.settings;
+  await checkDestinations(outputs, process.stdout);
+  const records = new Records(progress.onEvent);
+  const note = (message: string): void => progress.onEvent({ kind: 'warning', message });
+  const received = new ReceivedExports(outputs, { fetch, stdout: process.stdout, note });
+  const emit = (event: EngineEvent): void => {
+    if (event.kind === 'export') received.begin(event);
+    records.event(event);
+  };
+  const signal = AbortSignal.any([progress.signal, received.signal]);
+  const result = await received.around(() => follow(emit, signal, prepared));
+  return records.result(result, prepared.settings);
+}
+
 async function buildHere(
   engine: Engine,
   targets: Targets,
   options: BuildOptions,
   progress: Progress,
 ): Promise<BuildResult> {
-  const { settings, folder, secrets } = await prepare(targets, options);
-  const records = new Records(progress.onEvent);
-  const result = await engine.builder.build(
-    {
-      ...settings,
-      platforms: (options.platforms ?? []).map((text) => parsePlatform(text)),
-      credentials: (await userCredentials()) ?? {},
-      context: { kind: 'directory', path: folder },
-      secrets,
-    },
-    { onEvent: (event) => records.event(event), signal: progress.signal },
-  );
-  return records.result(result, settings);
+  const credentials = (await userCredentials()) ?? {};
+  const platforms = (options.platforms ?? []).map((text) => parsePlatform(text));
+  return build(targets, options, progress, {
+    fetch: (id) => engine.builder.openExport(id),
+    follow: (onEvent, signal, { settings, folder, secrets }) =>
+      engine.builder.build(
+        { ...settings, platforms, credentials, context: { kind: 'directory', path: folder }, secrets },
+        { onEvent, signal },
+      ),
+  });
 }
 
 function daemonBackend(host: string): Backend {
@@ -148,38 +178,50 @@ function daemonBackend(host: string): Backend {
   };
 }
 
+/** The context's folder is read in place by a daemon that may, else it is sent. */
 async function buildThere(
   client: Client,
   targets: Targets,
   options: BuildOptions,
   progress: Progress,
 ): Promise<BuildResult> {
-  const prepared = await prepare(targets, options);
-  const { settings, secrets } = prepared;
-  const records = new Records(progress.onEvent);
-  const events = client.images.build(
-    contextFor(client, prepared),
-    { ...settings, platforms: [...(options.platforms ?? [])], secrets: Object.fromEntries(secrets) },
-    { credentials: (await userCredentials()) ?? {}, signal: progress.signal },
-  );
-  for await (const event of events) {
+  const inPlace = (folder: string): BuildContext => ({ kind: 'directory', path: folder });
+  const sent = (folder: string): BuildContext => ({ kind: 'tar', tar: tarOfFolder(folder) });
+  const attempt = (context: (folder: string) => BuildContext): Promise<BuildResult> =>
+    build(targets, options, progress, {
+      fetch: (id) => client.images.buildExport(id),
+      follow: (emit, signal, prepared) =>
+        followDaemon(client, context(prepared.folder), prepared, { ...options, signal }, emit),
+    });
+  if (!client.isLocal) return attempt(sent);
+  try {
+    return await attempt(inPlace);
+  } catch (error) {
+    if (!isLadingError(error, 'permission_denied')) throw error;
+    return attempt(sent);
+  }
+}
+
+async function followDaemon(
+  client: Client,
+  context: BuildContext,
+  { settings, secrets }: Prepared,
+  { platforms = [], signal }: { platforms?: readonly string[]; signal: AbortSignal },
+  emit: (event: EngineEvent) => void,
+): Promise<EngineResult> {
+  const credentials = (await userCredentials()) ?? {};
+  const asked = { ...settings, platforms: [...platforms], secrets: Object.fromEntries(secrets) };
+  for await (const event of client.images.build(context, asked, { credentials, signal })) {
     if (event.kind === 'error')
       throw new LadingError(
         (event.code ?? 'internal') as ErrorCode,
         event.message,
         event.hint === undefined ? {} : { hint: event.hint },
       );
-    if (event.kind === 'result') return records.result(event, settings);
-    records.event(event);
+    if (event.kind === 'result') return event;
+    emit(event);
   }
   throw new LadingError('internal', 'build: the daemon ended the connection without a result');
-}
-
-function contextFor(client: Client, { folder }: Prepared): { kind: 'directory'; path: string } {
-  if (client.isLocal) return { kind: 'directory', path: folder };
-  throw new LadingError('not_implemented', `build: the daemon at ${client.host} is on another machine`, {
-    hint: 'lading -H … build -f build.ts sends the context there',
-  });
 }
 
 /** Hands events on and remembers the steps that ended. */
@@ -207,14 +249,7 @@ class Records {
     if (isShown(event)) this.#onEvent(event);
   }
 
-  result(
-    {
-      imageId,
-      tags,
-      metadata,
-    }: { imageId?: string; tags: readonly string[]; metadata: Readonly<Record<string, unknown>> },
-    { dockerfileText = '' }: { dockerfileText?: string },
-  ): BuildResult {
+  result({ imageId, tags, metadata }: EngineResult, { dockerfileText = '' }: Prepared['settings']): BuildResult {
     const digest = metadata['containerimage.digest'];
     return {
       ...(imageId === undefined ? {} : { imageId }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { image, openStore, scratch, type BuildEvent } from '../../src/build/index.ts';
+import { file, image, openStore, scratch, type BuildEvent } from '../../src/build/index.ts';
 import { BUSYBOX, importBusybox, makeBusyboxRoot } from '../support/busybox.ts';
 import { daemonSkipReason, TestDaemon } from '../support/test-daemon.ts';
 
@@ -185,6 +185,30 @@ describe('builds in TypeScript without a daemon', { skip }, () => {
     await store.close();
     assert.equal(readFileSync('/proc/self/mounts', 'utf8'), mountsBefore);
     assert.deepEqual(existsSync(join(dataRoot, 'run/steps')) ? readdirSync(join(dataRoot, 'run/steps')) : [], []);
+  });
+
+  it('outputs are written where the program runs, with and without a daemon', async () => {
+    const outputs = (name: string) => [
+      { type: 'local', attrs: { dest: join(dir, name) } },
+      { type: 'oci', attrs: { dest: join(dir, `${name}.tar`) } },
+    ];
+    const stage = scratch().copy('etc/passwd', '/passwd').copy(file('text'), '/text');
+    const common = { context: join(dir, 'root'), buildArgs: { SOURCE_DATE_EPOCH: '0' } };
+    const here = await stage.build({ ...common, dataRoot: join(dir, 'data'), outputs: outputs('here') });
+    await using daemon = await TestDaemon.start();
+    const there = await stage.build({ ...common, host: daemon.host, outputs: outputs('there') });
+    for (const name of ['here', 'there']) {
+      assert.equal(readFileSync(join(dir, name, 'text'), 'utf8'), 'text\n');
+      assert.ok(existsSync(join(dir, name, 'passwd')));
+    }
+    assert.equal(here.digest, there.digest, 'two stores, one digest');
+    assert.ok(existsSync(join(dir, 'there.tar')) && existsSync(join(dir, 'here.tar')));
+    const bad = stage.build({
+      ...common,
+      dataRoot: join(dir, 'data'),
+      outputs: [{ type: 'local', attrs: { dest: join(common.context, 'etc/passwd') } }],
+    });
+    await assert.rejects(bad.result, { message: /destination directory is a file/ });
   });
 
   it('a cancelled build ends its step', async () => {

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
+import { tarOfFolder } from '../../client/files/index.ts';
 import type { BuildContext } from '../../client/index.ts';
 import { LadingError, messageOf } from '../../errors/index.ts';
 import { isGitAddress } from '../../oci/index.ts';
@@ -158,16 +158,6 @@ export function tarOfFile(name: string, content: Buffer): Buffer {
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   const padding = Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK);
   return Buffer.concat([header, content, padding, Buffer.alloc(2 * BLOCK)]);
-}
-
-/** The whole folder; the daemon applies .dockerignore. */
-function tarOfFolder(folder: string): Readable {
-  const child = spawn('tar', ['-C', folder, '--sort=name', '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  child.on('error', (error) => child.stdout.destroy(error));
-  child.on('close', (code) => {
-    if (code !== 0) child.stdout.destroy(new LadingError('internal', `read the build context: tar ended with ${code}`));
-  });
-  return child.stdout;
 }
 
 function cannotPrepare(why: string): LadingError {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { checkDestinations, ReceivedExports } from '../../../client/files/index.ts';
 import type { BuildEvent, BuildSettings } from '../../../client/index.ts';
 import { LadingError, isLadingError } from '../../../errors/index.ts';
 import { CallDisplay, callOf } from '../../build/call.ts';
@@ -6,8 +7,6 @@ import { resolveContext, type ResolvedContext } from '../../build/context.ts';
 import { BUILD_FLAGS } from '../../build/flags.ts';
 import { FailedStepShells, hasTerminal } from '../../build/failed-step.ts';
 import { secretsOf } from '../../build/secrets.ts';
-import { ReceivedExports } from '../../build/received-exports.ts';
-import { checkDestinations } from '../../build/receive-exports.ts';
 import type { DescribedProgram } from '../../build/program.ts';
 import { programFile } from '../../build/program-file.ts';
 import { settingsOf } from '../../build/settings.ts';

@@ -1,4 +1,4 @@
-import type { BuildEvent, BuildSettings } from '../../client/index.ts';
+import type { BuildEvent, BuildSettings } from '../types.ts';
 import { isLadingError } from '../../errors/index.ts';
 import { receiveExport, type ReceiveOptions } from './receive-exports.ts';
 

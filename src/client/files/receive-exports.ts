@@ -4,7 +4,7 @@ import { access, constants, mkdir, realpath, rename, rm, stat, unlink } from 'no
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { BuildEvent, BuildSettings } from '../../client/index.ts';
+import type { BuildEvent, BuildSettings } from '../types.ts';
 import { LadingError, errnoOf, messageOf } from '../../errors/index.ts';
 
 type ExportEvent = Extract<BuildEvent, { kind: 'export' }>;

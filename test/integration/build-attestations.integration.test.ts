@@ -229,6 +229,47 @@ describe('attestations of a build', { skip: daemonSkipReason() ?? false }, () =>
     checkStatement(statementOf(name));
   });
 
+  it('lists packages with the layer and the line that brought them', () => {
+    const path = join(folder, 'packages');
+    mkdirSync(join(path, 'modules/x'), { recursive: true });
+    writeFileSync(join(path, 'modules/x/package.json'), '{"name":"x","version":"1.2.3","license":"MIT"}');
+    writeFileSync(
+      join(path, 'Dockerfile'),
+      `FROM ${BUSYBOX}
+RUN mkdir -p /var/lib/dpkg && printf 'Package: a\\nStatus: install ok installed\\nArchitecture: all\\nVersion: 1\\n' > /var/lib/dpkg/status
+COPY modules /app/node_modules
+RUN printf '\\nPackage: b\\nStatus: install ok installed\\nVersion: 2\\n' >> /var/lib/dpkg/status
+RUN mkdir /gone && cp -r /app/node_modules /gone/
+RUN rm -r /gone
+`,
+    );
+    daemon.ok('build', '-q', '--sbom=true', '-t', 'app:packages', path);
+    const document = JSON.parse(daemon.ok('image', 'sbom', 'app:packages')) as {
+      spdxVersion: string;
+      packages: {
+        name: string;
+        versionInfo?: string;
+        comment?: string;
+        externalRefs?: { referenceLocator: string }[];
+      }[];
+    };
+    assert.equal(document.spdxVersion, 'SPDX-2.3');
+    const [, ...packages] = document.packages;
+    assert.deepEqual(
+      packages.map(({ comment, externalRefs }) => [
+        externalRefs![0]!.referenceLocator,
+        /; (Dockerfile line \d+: \w+)/.exec(comment!)?.[1],
+      ]),
+      [
+        ['pkg:deb/debian/a@1?arch=all', 'Dockerfile line 2: RUN'],
+        ['pkg:deb/debian/b@2', 'Dockerfile line 4: RUN'],
+        ['pkg:npm/x@1.2.3', 'Dockerfile line 3: COPY'],
+      ],
+    );
+    assert.match(daemon.ok('image', 'attestations', 'app:packages'), /^provenance .*\n^sbom /m);
+    assert.match(daemon.lading(['image', 'sbom', 'app:min']).stderr, /has no attestation of type sbom/);
+  });
+
   it('goes with its image', () => {
     build('-t', 'app:gone', '--build-arg', 'VERSION=13');
     const [line = ''] = daemon.ok('image', 'attestations', '--format', '{{.Digest}}', 'app:gone').trim().split('\n');

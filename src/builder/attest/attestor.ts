@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { LadingError } from '../../errors/index.ts';
 import type { Referrer, Referrers } from '../../image/index.ts';
-import { familiarRepository, formatPlatform, type Descriptor, type Digest, type Reference } from '../../oci/index.ts';
+import {
+  familiarReference,
+  familiarRepository,
+  formatPlatform,
+  type Descriptor,
+  type Digest,
+  type Reference,
+} from '../../oci/index.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import type { BuiltPlatform } from '../export/exporting.ts';
 import type { AttestationOptions, BuildLease, BuildRequest, BuilderDependencies } from '../types.ts';
 import { attestationManifest, type AttestationManifest } from './index-form.ts';
 import { provenanceOf, type BuildSource } from './provenance.ts';
+import { makeSbom } from './sbom/make-sbom.ts';
 import { PREDICATE_TYPE, PROVENANCE, SPDX, putStatement, statementOf, type Statement } from './statement.ts';
 
 export interface AttestContext {
@@ -126,8 +134,9 @@ export class Attestor {
   }
 
   async #make(type: string, built: BuiltPlatform): Promise<object> {
-    if (type === SPDX) throw new LadingError('not_implemented', 'SBOM attestations are not supported yet');
-    const { request, source, cache } = this.#c;
+    const { request, source, cache, dependencies, names, signal } = this.#c;
+    if (type === SPDX)
+      return makeSbom(built, names[0] ? familiarReference(names[0]) : 'image', { ...dependencies, signal });
     const { mode = 'min', attrs = {} } = request.attestations?.provenance || {};
     return provenanceOf({
       mode,

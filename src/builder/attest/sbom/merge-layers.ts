@@ -16,8 +16,8 @@ export function mergeLayers(layers: readonly LayerFindings[]): {
   const files = new Map<string, ReadonlyMap<string, PlacedPackage>>();
   let os: OsRelease | undefined;
   for (const [layer, findings] of layers.entries()) {
-    for (const path of findings.removed)
-      for (const known of [...files.keys()]) if (known === path || known.startsWith(`${path}/`)) files.delete(known);
+    const removed = new Set(findings.removed);
+    if (removed.size > 0) for (const path of files.keys()) if (isBelow(path, removed)) files.delete(path);
     for (const [path, found] of Object.entries(findings.files)) {
       const earlier = files.get(path);
       const placed = found.map((one): [string, PlacedPackage] => {
@@ -33,6 +33,13 @@ export function mergeLayers(layers: readonly LayerFindings[]): {
     .filter(([path]) => !isLockBesideModules(path, installed))
     .flatMap(([, found]) => [...found.values()]);
   return { packages: packages.sort(byName), os };
+}
+
+/** Whether a path or a folder it is in is among these. */
+function isBelow(path: string, removed: ReadonlySet<string>): boolean {
+  for (let at = path.length; at > 0; at = path.lastIndexOf('/', at - 1))
+    if (removed.has(path.slice(0, at))) return true;
+  return false;
 }
 
 /** A lock file says what would be installed; where something is, that counts. */

@@ -27,7 +27,7 @@ function parseDpkg(text: string): FoundPackage[] {
   return text.split(/\n\s*\n/).flatMap((paragraph) => {
     const fields = headerFields(paragraph);
     const status = fields.get('status');
-    if (status !== undefined && !/ installed$/.test(status)) return [];
+    if (status !== undefined && !status.endsWith(' installed')) return [];
     const origin = fields.get('source')?.replace(/ .*/, '');
     const [name, version, arch] = [fields.get('package'), fields.get('version'), fields.get('architecture')];
     return packageOf('deb', { name, version, arch, origin }) ?? [];

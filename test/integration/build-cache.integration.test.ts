@@ -18,7 +18,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { BuildRequest, TypedOptions } from '../../src/builder/index.ts';
+import type { BuildEvent, BuildRequest, TypedOptions } from '../../src/builder/index.ts';
 import type { Image } from '../../src/image/index.ts';
 import { RegistryClient, pushImage } from '../../src/distribution/index.ts';
 import {
@@ -227,6 +227,74 @@ describe('caches that travel', { skip: missing.length > 0 && missing.join(', ') 
     assert.match(warnings[0]!, /nowhere:latest is not used/);
     assert.equal((await build(three, { ...small, cacheFrom })).ran, 0);
     assert.equal((await build(three, { ...label, cacheFrom })).image.id, bare.image.id);
+  });
+
+  it('two builds at once on a new machine bring each layer once, and a cancelled one leaves nothing', async () => {
+    const [one, two] = [await machine(), await machine()];
+    const first = await build(one, { cacheTo: [at('twice', { mode: 'max' })] });
+    const abort = new AbortController();
+    const request = { dockerfileText: STAGES, cacheFrom: [at('twice')] };
+    const cancelled = two.build({ context: context(), ...request }, { signal: abort.signal });
+    const both = [two.build({ context: context(), ...request }), two.build({ context: context(), ...request })];
+    abort.abort();
+    await assert.rejects(cancelled, { code: 'cancelled' });
+    for (const { image } of await Promise.all(both)) assert.equal(image.id, first.image.id);
+    assert.deepEqual([two.executor.runs, await two.leftovers()], [[], []]);
+  });
+
+  it('what was imported is this machine’s own afterwards, and is exported on', async () => {
+    const [one, two, three] = [await machine(), await machine(), await machine()];
+    const first = await build(one, { cacheTo: [at('relay', { mode: 'max' })] });
+    await build(two, {
+      cacheFrom: [at('relay')],
+      cacheTo: [{ type: 'local', attrs: { dest: folder('relay'), mode: 'max' } }],
+    });
+    const again = await build(two);
+    assert.deepEqual(
+      again.statuses.filter((status) => status.endsWith('done')).filter((status) => !status.startsWith('FROM')),
+      // The stage that is not in the image was passed through without its layers.
+      ['RUN done', 'RUN done'],
+    );
+    const third = await build(three, { cacheFrom: [{ type: 'local', attrs: { src: folder('relay') } }] });
+    assert.deepEqual([third.ran, third.image.id, third.warnings], [0, first.image.id, []]);
+    const changed = await build(
+      await machine(),
+      { cacheFrom: [{ type: 'local', attrs: { src: folder('relay') } }] },
+      { 'a.txt': 'b' },
+    );
+    assert.deepEqual([changed.ran, changed.warnings], [2, []]);
+  });
+
+  it('several platforms share one cache', async () => {
+    const dockerfileText = 'FROM scratch\nARG TARGETARCH\nCOPY a.txt /$TARGETARCH\nWORKDIR /w';
+    const platforms = [
+      { os: 'linux', architecture: 'amd64' },
+      { os: 'linux', architecture: 'arm64' },
+    ];
+    const [one, two] = [await machine(), await machine()];
+    const run = async (on: BuilderHarness, more: Partial<BuildRequest>) => {
+      const events: BuildEvent[] = [];
+      const result = await on.builder.build(
+        {
+          context: context(),
+          dockerfile: 'Dockerfile',
+          dockerfileText,
+          platforms,
+          tags: ['multi'],
+          buildArgs: {},
+          labels: {},
+          noCache: false,
+          pull: false,
+          ...more,
+        },
+        { onEvent: (event) => events.push(event) },
+      );
+      const done = events.flatMap((event) => (event.kind === 'step' && event.status === 'done' ? [event.name] : []));
+      return { id: result.imageId, done: done.filter((name) => !name.startsWith('FROM')) };
+    };
+    const first = await run(one, { cacheTo: [at('multi')] });
+    assert.equal(first.done.length, 5);
+    assert.deepEqual(await run(two, { cacheFrom: [at('multi')] }), { id: first.id, done: [] });
   });
 
   it('--link layers and RUN with cache mounts travel', async () => {

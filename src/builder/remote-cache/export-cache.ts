@@ -111,7 +111,7 @@ function documentOf(
   };
 }
 
-/** Records of the steps, by key. Inputs as far as there is room: those of few files first. */
+/** Records of the steps, by key. Inputs as far as there is room. */
 function recordsOf(
   { steps }: CacheableBuild,
   { cache, imported }: Pick<CacheExportDependencies, 'cache' | 'imported'>,
@@ -119,10 +119,12 @@ function recordsOf(
 ): TravellingRecord[] {
   let room = withInputs ? MAX_INPUTS : 0;
   return [...steps].sort().flatMap((key) => {
-    const record = recordOf(key, cache) ?? imported.record(key);
+    // A record of this machine may be of a layer that is gone: then the one that was found elsewhere holds.
+    const found = imported.used(key)?.record;
+    const record = found ?? recordOf(key, cache);
     if (!record) return [];
-    const { inputs: _inputs, ...plain } = record;
-    const explained = { ...plain, ...cache.inputsOf(key) };
+    const { inputs, ...plain } = record;
+    const explained = found ? { ...plain, ...(inputs && { inputs }) } : { ...plain, ...cache.inputsOf(key) };
     if (room <= 0) return [plain];
     room -= Buffer.byteLength(JSON.stringify(explained));
     return [room > 0 ? explained : plain];
@@ -156,7 +158,7 @@ function layersToExport(
     const place = placeOf(record);
     if (diffId === undefined || place === undefined || layers.has(diffId)) continue;
     if (mode === 'min' && !imageLayers.has(diffId)) continue;
-    const blob = cache.find(key)?.layer?.blob ?? imported.blobOf(key);
+    const blob = (imported.used(key) ?? cache.find(key)?.layer)?.blob;
     if (blob) layers.set(diffId, { diffId, blob, fetch: () => imported.blob(place) });
   }
   const all = [...layers.values()];

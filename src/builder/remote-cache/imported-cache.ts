@@ -8,6 +8,7 @@ import type { BuildCache } from '../cache/build-cache.ts';
 import type { BuiltLayer, CacheRecord } from '../cache/cache-record.ts';
 import type { BuildLease } from '../types.ts';
 import { placeOf, type TravellingRecord, type TravellingSelection } from './cache-document.ts';
+import { uncompressed } from './layer-forms.ts';
 import type { OpenedCache } from './opened-cache.ts';
 
 export interface ImportDependencies {
@@ -38,6 +39,8 @@ const MAX_DAMAGED = 3;
 export class ImportedCache {
   readonly #d: ImportDependencies;
   readonly #known = new Map<string, Known>();
+  /** Hits by key. */
+  readonly #used = new Map<string, Known>();
   /** Layers of hits, by their place. */
   readonly #hits = new Map<ChainID, Known>();
   readonly #flight = new SingleFlight<void>();
@@ -51,20 +54,16 @@ export class ImportedCache {
     for (const from of caches) this.#add(from);
   }
 
-  /** A step's record, of a step that a build may or may not have used. */
-  record(key: string): TravellingRecord | undefined {
-    return this.#known.get(key)?.record;
-  }
-
-  /** A step's layer as its cache lists it. */
-  blobOf(key: string): Descriptor | undefined {
-    return this.#known.get(key)?.blob;
+  /** The record of a step that was found here, and its layer as the cache lists it. */
+  used(key: string): { readonly record: TravellingRecord; readonly blob?: Descriptor } | undefined {
+    return this.#used.get(key);
   }
 
   /** A hit: its layer, if any, is there as soon as {@link files} has been awaited. */
   find(key: string): CacheRecord | undefined {
     const known = this.#known.get(key);
     if (!known) return undefined;
+    this.#used.set(key, known);
     const place = placeOf(known.record);
     if (place === undefined) this.#keep(known, 0);
     else if (!this.#hits.has(place)) this.#hits.set(place, known);
@@ -96,8 +95,11 @@ export class ImportedCache {
     return this.#images.get(identity);
   }
 
-  /** Layers of a result with everything there: snapshots, blobs, sizes as measured. */
-  async settle(layers: readonly BuiltLayer[]): Promise<BuiltLayer[]> {
+  /**
+   * Layers of a result with everything there: snapshots, blobs, sizes as measured. `plain`: uncompressed, as layers are that are made here,
+   * for an image whose identity depends on it.
+   */
+  async settle(layers: readonly BuiltLayer[], { plain }: { readonly plain: boolean }): Promise<BuiltLayer[]> {
     await this.files(layers.findLast(({ chainId }) => this.#hits.has(chainId))?.chainId);
     const settled: BuiltLayer[] = [];
     for (const layer of layers) {
@@ -108,7 +110,8 @@ export class ImportedCache {
       }
       await this.files(layer.chainId);
       const blob = await this.#orLose(known, () => this.#fetch(known));
-      settled.push({ ...layer, blob, sizeBytes: await this.#d.unpacker.sizeOf(layer.chainId) });
+      const stored = plain ? await this.#orLose(known, () => uncompressed(layer.diffId, [blob], this.#d)) : blob;
+      settled.push({ ...layer, blob: stored, sizeBytes: await this.#d.unpacker.sizeOf(layer.chainId) });
     }
     return settled;
   }
@@ -121,6 +124,7 @@ export class ImportedCache {
     const lost = this.#lost;
     this.#lost = undefined;
     this.#hits.clear();
+    this.#used.clear();
     return lost;
   }
 
@@ -167,7 +171,6 @@ export class ImportedCache {
   #keep(known: Known, sizeBytes: number): void {
     const { inputs = {} } = known.record;
     const { layer, ...record } = toRecord(known, placeOf(known.record));
-    if (this.#d.cache.find(record.key)) return;
     const lastUsedAt = new Date().toISOString();
     const kept: CacheRecord = { ...record, lastUsedAt, ...(layer ? { layer: { ...layer, sizeBytes } } : {}) };
     this.#d.cache.put(kept, { inputs });

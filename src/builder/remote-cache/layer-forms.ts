@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { unlink } from 'node:fs/promises';
 import { compressLayer, decompressStream } from '../../archive/index.ts';
 import type { ContentStore } from '../../content/index.ts';
@@ -38,17 +39,29 @@ export async function formOf(
   return compression.kind === 'none' ? plain : compressed(diffId, plain, compression.kind, compression.level, d);
 }
 
-async function uncompressed(diffId: DiffID, forms: readonly Descriptor[], d: FormDependencies): Promise<Descriptor> {
+/** The layer as a build stores it. */
+export async function uncompressed(
+  diffId: DiffID,
+  forms: readonly Descriptor[],
+  d: FormDependencies,
+): Promise<Descriptor> {
   const plain = forms.find(({ mediaType }) => compressionOfLayerType(mediaType) === 'none');
   if (plain) return plain;
   const [from] = forms;
   const kind = compressionOfLayerType(from!.mediaType) as 'gzip' | 'zstd';
   const digest = diffId as string as Digest;
   await d.lease.addDigest(digest);
+  const present = await d.content.info(digest);
+  if (present) return descriptorOf(MEDIA.ociLayer, present);
   const stream = decompressStream(await d.content.open(from!.digest), kind);
   const blob = descriptorOf(
     MEDIA.ociLayer,
-    await d.content.ingest(`cache ${digest} ${Date.now()}`, stream, { digest }, { signal: d.signal }),
+    await d.content.ingest(
+      `cache ${digest} ${randomBytes(6).toString('hex')}`,
+      stream,
+      { digest },
+      { signal: d.signal },
+    ),
   );
   d.layerBlobs.remember(diffId, blob);
   return blob;

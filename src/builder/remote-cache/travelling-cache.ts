@@ -50,7 +50,10 @@ export class TravellingCache {
   async settle<Built extends BuiltPlatform>(all: readonly Built[]): Promise<Built[]> {
     const settled: Built[] = [];
     for (const built of all) {
-      const stage = { ...built.stage, layers: await this.imported.settle(built.stage.layers) };
+      const stage = {
+        ...built.stage,
+        layers: await this.imported.settle(built.stage.layers, { plain: all.length > 1 }),
+      };
       const identity = imageIdentity(stage, this.#context.request.labels);
       const madeAt = this.imported.imageTime(identity);
       if (madeAt !== undefined) this.#context.cache.firstBuiltAt(identity, madeAt);

@@ -120,6 +120,7 @@ export class Builder {
       await using context = await openContext(request, {
         scratch: this.#scratch,
         repositories: this.#repositories,
+        downloads: this.#downloads,
         signal: whole,
       });
       const startedAt = new Date().toISOString();

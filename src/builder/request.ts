@@ -104,7 +104,9 @@ export type ContextSource =
   /** A tar stream of any compression. */
   | { readonly kind: 'tar'; readonly stream: Readable }
   /** A Git address, with "#ref:subfolder" or query, as Docker writes them. */
-  | { readonly kind: 'git'; readonly address: string };
+  | { readonly kind: 'git'; readonly address: string }
+  /** An http or https address of an archive, or of a Dockerfile alone. */
+  | { readonly kind: 'http'; readonly address: string };
 
 export interface BuildRequest extends BuildSettings {
   readonly context: ContextSource;

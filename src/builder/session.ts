@@ -21,7 +21,7 @@ import { loadLayout } from './context/oci-layout.ts';
 import { openFiles, type OpenFiles } from './context/open-files.ts';
 import { digestUnits } from './copy/digest-units.ts';
 import { selectUnits, type CopyUnit } from './copy/select.ts';
-import type { Downloads } from './copy/downloads.ts';
+import { httpMaterial, type Downloads } from './copy/downloads.ts';
 import { gitMaterial } from './copy/git-sources.ts';
 import type { BuildExplainer, FilesRead } from './explain/build-explainer.ts';
 import type { GitAccess } from './git/git-auth.ts';
@@ -115,7 +115,9 @@ export class BuildSession implements AsyncDisposable {
 
   constructor(options: SessionOptions) {
     this.o = options;
-    if (options.context.git) this.materials.add(gitMaterial(options.context.git));
+    const { git, http } = options.context;
+    if (git) this.materials.add(gitMaterial(git));
+    if (http) this.materials.add(httpMaterial(http));
   }
 
   /** What repositories' servers may be shown. */

@@ -26,7 +26,7 @@ const BUILD_REQUEST_TYPE = 'application/vnd.lading.build-request';
 export type BuildContext =
   | { readonly kind: 'directory'; readonly path: string }
   | { readonly kind: 'tar'; readonly tar: Readable }
-  | { readonly kind: 'git'; readonly address: string };
+  | { readonly kind: 'git' | 'http'; readonly address: string };
 
 export interface BuildOptions {
   /** Per registry. */

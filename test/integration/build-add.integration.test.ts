@@ -130,6 +130,29 @@ test('archives are known by their content: local ones are unpacked, remote ones 
   );
 });
 
+test('a context from an address: an archive’s files, or the file is the Dockerfile', { skip }, async () => {
+  const folder = harness.context({
+    Dockerfile: 'FROM scratch\nCOPY . /\n',
+    '.dockerignore': 'a\n',
+    a: 'a',
+    'sub/Own': 'FROM scratch\nCOPY a /b\n',
+  });
+  const { stdout } = spawnSync('tar', ['-z', '-C', folder, '-cf', '-', '.']);
+  const answer = (request: IncomingMessage, response: ServerResponse): void =>
+    void response.end(request.url === '/a.tgz' ? stdout : 'FROM scratch\nCOPY context /copied\n');
+  await serving(answer, async (url) => {
+    const build = (path: string, dockerfile = 'Dockerfile') =>
+      harness.build({ context: { kind: 'http', address: url + path }, dockerfile });
+    assert.ok((await entriesOf(harness, (await build('/a.tgz')).image)).includes('f a'));
+    assert.deepEqual(await entriesOf(harness, (await build('/a.tgz', 'sub/Own')).image), ['f b']);
+    assert.deepEqual(await entriesOf(harness, (await build('/Dockerfile')).image), ['f copied']);
+    await assert.rejects(build('/a.tgz', 'none'), { message: /failed to read dockerfile: open none/ });
+  });
+  await assert.rejects(harness.build({ context: { kind: 'http', address: 'file:///etc/passwd' } }), {
+    message: /another protocol/,
+  });
+});
+
 test('secrets authorize a download at their host and nowhere else', { skip }, async () => {
   const seen: (string | undefined)[] = [];
   const elsewhere: (string | undefined)[] = [];
@@ -190,7 +213,7 @@ test(
         await assert.rejects(add(`${url}/circle /`), { message: /more than 10 redirects/ });
         await assert.rejects(add(`${url}/file /`), { message: /leads to another protocol/ });
         await assert.rejects(add(`${url}/absent /`), { message: /invalid response status 404/ });
-        await assert.rejects(add(`${url}/short /`), { code: 'unavailable', message: /ADD "http:.*\/short"/ });
+        await assert.rejects(add(`${url}/short /`), { code: 'unavailable', message: /fetch "http:.*\/short"/ });
       },
     );
     await assert.rejects(add('http://127.0.0.1:1/x /'), { code: 'unavailable', message: /ECONNREFUSED|bad port/ });

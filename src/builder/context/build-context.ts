@@ -5,10 +5,12 @@ import type { Readable } from 'node:stream';
 import { extractTar } from '../../archive/index.ts';
 import { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { LadingError, errnoOf } from '../../errors/index.ts';
+import type { Downloads, RemoteFile } from '../copy/downloads.ts';
 import type { GitRepositories, GitSource } from '../git/repositories.ts';
 import type { Scratch } from '../scratch.ts';
 import { FileTree } from '../tree/file-tree.ts';
 import type { BuildRequest } from '../types.ts';
+import { LONE_FILE, httpFiles } from './http-files.ts';
 
 const MAX_DOCKERFILE = 16 << 20;
 
@@ -23,22 +25,28 @@ export interface BuildContext extends AsyncDisposable {
   readonly folder: string | undefined;
   /** The commit a Git context is. */
   readonly git?: GitSource;
+  /** What a context's address held. */
+  readonly http?: RemoteFile;
 }
 
 export interface OpenContextOptions {
   readonly scratch: Scratch;
+  readonly downloads: Downloads;
   readonly repositories: GitRepositories;
   readonly signal?: AbortSignal;
 }
 
 /** Opens the context: a folder in place, a tar unpacked into a scratch folder which disposing removes. @throws invalid_argument, not_found */
 export async function openContext(request: BuildRequest, options: OpenContextOptions): Promise<BuildContext> {
-  const { root, release, stays = false, git } = await contextFolder(request, options);
+  const { root, release, stays = false, git, http, dockerfileName } = await contextFolder(request, options);
   let whole: FileTree | undefined;
   try {
     whole = new FileTree(root);
-    const dockerfile = readDockerfile(whole, request);
-    const ignore = readIgnore(whole, dockerfile.path, git ? (request.ignoreText ?? '') : request.ignoreText);
+    const dockerfile = readDockerfile(
+      whole,
+      dockerfileName === undefined ? request : { ...request, dockerfile: dockerfileName },
+    );
+    const ignore = readIgnore(whole, dockerfile.path, git || http ? (request.ignoreText ?? '') : request.ignoreText);
     const tree = ignore ? new FileTree(root, ignore) : whole;
     if (tree !== whole) whole[Symbol.dispose]();
     return {
@@ -47,6 +55,7 @@ export async function openContext(request: BuildRequest, options: OpenContextOpt
       tree,
       folder: stays ? root : undefined,
       ...(git ? { git } : {}),
+      ...(http ? { http } : {}),
       [Symbol.asyncDispose]: async () => {
         tree[Symbol.dispose]();
         await release();
@@ -64,6 +73,9 @@ interface Folder {
   /** It is there for the next build, too. */
   readonly stays?: boolean;
   readonly git?: GitSource;
+  readonly http?: RemoteFile;
+  /** The Dockerfile, when the context is it. */
+  readonly dockerfileName?: string;
   release(): Promise<void>;
 }
 
@@ -74,6 +86,8 @@ async function contextFolder(request: BuildRequest, options: OpenContextOptions)
       return { root: localFolder(context.path), stays: true, release: async () => undefined };
     case 'git':
       return gitFolder(request, context.address, options);
+    case 'http':
+      return httpFolder(request, context.address, options);
     case 'tar':
       return unpackedFolder(context.stream, options);
   }
@@ -93,6 +107,25 @@ async function gitFolder(
   });
   const { path, release } = await repositories.checkout(source, access);
   return { root: path, stays: true, git: source, release };
+}
+
+/** An archive's entries, or the file alone, which is the Dockerfile then. */
+async function httpFolder(
+  { secrets }: BuildRequest,
+  url: string,
+  { scratch, downloads, signal }: OpenContextOptions,
+): Promise<Folder> {
+  const [from, into] = [await scratch.folder('contexts'), await scratch.folder('contexts')];
+  try {
+    const { file, isAlone } = await httpFiles(url, { downloads, secrets, scratch: from.path, into: into.path, signal });
+    const { path: root, release } = into;
+    return { root, release, http: file, ...(isAlone ? { dockerfileName: LONE_FILE } : {}) };
+  } catch (error) {
+    await into.release();
+    throw error;
+  } finally {
+    await from.release();
+  }
 }
 
 function isTrue(text: string | undefined): boolean {

@@ -1,14 +1,10 @@
-import { createReadStream } from 'node:fs';
-import { chmod, rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { extractTar } from '../../archive/index.ts';
-import { isArchive } from '../copy/add-sources.ts';
 import { gitMaterial } from '../copy/git-sources.ts';
 import { httpMaterial } from '../copy/downloads.ts';
 import type { BuildSession } from '../session.ts';
 import type { FileDigests } from '../tree/file-digests.ts';
 import { FileTree } from '../tree/file-tree.ts';
 import { localFolder, readIgnore } from './build-context.ts';
+import { httpFiles } from './http-files.ts';
 import type { FilesContext } from './named-contexts.ts';
 
 /** A named context's files, open until the build ends. */
@@ -57,17 +53,9 @@ async function opened(
 }
 
 async function downloaded(url: string, session: BuildSession): Promise<string> {
-  const { downloads, signal } = session.o;
-  const folder = await session.folder();
-  const options = { folder, signal, secrets: session.o.request.secrets };
-  const { file, path } = await downloads.look(url, options);
+  const { downloads, request, signal } = session.o;
+  const [scratch, into] = [await session.folder(), await session.folder()];
+  const { file } = await httpFiles(url, { downloads, secrets: request.secrets, scratch, into, signal });
   session.materials.add(httpMaterial(file));
-  const real = path ?? (await downloads.fetch(url, file, options));
-  const root = await session.folder();
-  await chmod(root, 0o755);
-  using tree = new FileTree(folder);
-  if (await isArchive(tree, real.slice(folder.length + 1)))
-    await extractTar(createReadStream(real), { dir: root, ...(signal ? { signal } : {}) });
-  else await rename(real, join(root, 'context'));
-  return root;
+  return into;
 }

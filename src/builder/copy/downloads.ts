@@ -105,7 +105,7 @@ export class Downloads {
     let at = address.url;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       if (at.protocol !== 'http:' && at.protocol !== 'https:')
-        throw new LadingError('invalid_argument', `ADD ${address.shown}: it leads to another protocol`);
+        throw new LadingError('invalid_argument', `fetch ${address.shown}: it leads to another protocol`);
       const headers = {
         'accept-encoding': 'identity',
         ...(etag === undefined ? {} : { 'if-none-match': etag }),
@@ -119,11 +119,11 @@ export class Downloads {
         return response;
       await response.body?.cancel();
       if (!URL.canParse(location, at.href))
-        throw new LadingError('invalid_argument', `ADD ${address.shown}: it leads to no address`);
+        throw new LadingError('invalid_argument', `fetch ${address.shown}: it leads to no address`);
       at = new URL(location, at);
       [at.username, at.password] = ['', ''];
     }
-    throw new LadingError('invalid_argument', `ADD ${address.shown}: more than ${MAX_REDIRECTS} redirects`);
+    throw new LadingError('invalid_argument', `fetch ${address.shown}: more than ${MAX_REDIRECTS} redirects`);
   }
 
   async #save(address: Address, response: Response, path: string, signal: AbortSignal | undefined): Promise<string> {
@@ -137,7 +137,7 @@ export class Downloads {
           for await (const chunk of source) {
             alive();
             if ((size += chunk.length) > MAX_BYTES)
-              throw new LadingError('resource_exhausted', `ADD ${address.shown}: more than ${MAX_BYTES} bytes`);
+              throw new LadingError('resource_exhausted', `fetch ${address.shown}: more than ${MAX_BYTES} bytes`);
             sha256.update(chunk);
             yield chunk;
           }
@@ -164,14 +164,14 @@ export class Downloads {
       if (idle.signal.aborted)
         throw new LadingError(
           'deadline_exceeded',
-          `ADD ${shown}: the server sent nothing for ${this.#idleMs / 1000} s`,
+          `fetch ${shown}: the server sent nothing for ${this.#idleMs / 1000} s`,
           {
             cause: error,
           },
         );
       if (isLadingError(error)) throw error;
       const cause = error instanceof Error ? error.cause : undefined;
-      throw new LadingError('unavailable', `ADD ${shown}: ${messageOf(cause ?? error)}`, { cause: error });
+      throw new LadingError('unavailable', `fetch ${shown}: ${messageOf(cause ?? error)}`, { cause: error });
     } finally {
       clearTimeout(timer);
     }
@@ -192,7 +192,7 @@ interface Address {
 }
 
 function addressOf(text: string): Address {
-  if (!URL.canParse(text)) throw new LadingError('invalid_argument', 'ADD: an address that cannot be read');
+  if (!URL.canParse(text)) throw new LadingError('invalid_argument', 'fetch: an address that cannot be read');
   const url = new URL(text);
   const userinfo = url.username === '' ? undefined : `${decoded(url.username)}:${decoded(url.password)}`;
   [url.username, url.password, url.hash] = ['', '', ''];

@@ -32,7 +32,7 @@ export async function resolveContext(
   // Archives are taken as they are: what they leave out they leave out, whatever .dockerignore says.
   if (path === '-') return { ...(await fromStdin(context, file)), ignoreText: '' };
   if (isGitAddress(path)) return { context: { kind: 'git', address: path }, dockerfile: file };
-  if (/^https?:\/\//.test(path)) return { ...(await fromAddress(path, file)), ignoreText: '' };
+  if (/^https?:\/\//.test(path)) return { context: { kind: 'http', address: path }, dockerfile: file };
   const folder = folderOf(path);
   const source = await dockerfileOf(context, folder, file);
   return { context: contextOf(folder, inPlace), ...source };
@@ -60,16 +60,6 @@ function folderOf(path: string): string {
 
 function contextOf(folder: string, inPlace: boolean): BuildContext {
   return inPlace ? { kind: 'directory', path: folder } : { kind: 'tar', tar: tarOfFolder(folder) };
-}
-
-/** An archive at the address is the context, anything else a Dockerfile. */
-async function fromAddress(address: string, file: string | undefined): Promise<ResolvedContext> {
-  const response = await fetch(address).catch((error: unknown) => {
-    throw cannotPrepare(`cannot fetch "${address}": ${messageOf(error)}`);
-  });
-  if (!response.ok || response.body === null)
-    throw cannotPrepare(`cannot fetch "${address}": status ${response.status}`);
-  return archiveOrDockerfile(Readable.fromWeb(response.body as never), file);
 }
 
 /** Docker looks for -f from the working directory; a file outside the context is sent as text. */

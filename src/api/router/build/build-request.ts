@@ -1,46 +1,23 @@
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { isGitAddress } from '../../../oci/index.ts';
-import type { BuildRequest } from '../../../engine/index.ts';
+import type { BuildRequest, ContextSource } from '../../../engine/index.ts';
 import { LadingError } from '../../../errors/index.ts';
 import type { Call } from '../../http/call.ts';
 import { integer as checkInteger, shape, string, withoutZeros } from '../../http/fields.ts';
 import { flag, integer, jsonList, jsonTexts, platform, text } from '../../http/query.ts';
 import { registryConfig } from '../../http/registry-auth.ts';
-import { fetchRemote } from '../../http/remote.ts';
 import { BUILD_REQUEST, parseBuildRequest } from './build-settings.ts';
 
-const MAX_DOCKERFILE = 4 * 1024 * 1024;
-
-type Source = Pick<BuildRequest, 'context' | 'dockerfileText'>;
-
-/** A tar without entries: two zero blocks. */
-function emptyTar(): Readable {
-  return Readable.from([Buffer.alloc(1024)]);
+/** Docker takes an address without a scheme for http. */
+function withScheme(address: string): string {
+  return address.includes('://') ? address : `http://${address}`;
 }
 
-function checkDockerfileSize(size: number): void {
-  if (size > MAX_DOCKERFILE)
-    throw new LadingError('invalid_argument', `Dockerfile too large: more than ${MAX_DOCKERFILE} bytes`);
-}
-
-/** Plain text at the address is a Dockerfile, anything else a context archive. */
-async function remoteSource(address: string, signal: AbortSignal): Promise<Source> {
-  if (isGitAddress(address)) return { context: { kind: 'git', address } };
-  const { body, contentType } = await fetchRemote(address, signal);
-  if (!contentType.startsWith('text/plain')) return { context: { kind: 'tar', stream: body } };
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    checkDockerfileSize((size += chunk.length));
-    chunks.push(Buffer.from(chunk));
-  }
-  return { context: { kind: 'tar', stream: emptyTar() }, dockerfileText: Buffer.concat(chunks).toString('utf8') };
-}
-
-function source(call: Call): Promise<Source> | Source {
+function contextOf(call: Call): ContextSource {
   const remote = text(call.query, 'remote');
-  if (remote !== undefined && remote !== 'client-session') return remoteSource(remote, call.signal);
-  return { context: { kind: 'tar', stream: call.request.pipe(new PassThrough()) } };
+  if (remote === undefined || remote === 'client-session')
+    return { kind: 'tar', stream: call.request.pipe(new PassThrough()) };
+  return isGitAddress(remote) ? { kind: 'git', address: remote } : { kind: 'http', address: withScheme(remote) };
 }
 
 function optionalTexts(query: URLSearchParams): { target?: string; networkMode?: string } {
@@ -99,6 +76,6 @@ export async function parseBuild(call: Call): Promise<BuildRequest> {
     ...limits(query),
     ...(flag(query, 'squash') ? { squash: 'since-base' as const } : {}),
     ...(wanted === undefined ? {} : { platforms: [wanted] }),
-    ...(await source(call)),
+    context: contextOf(call),
   };
 }

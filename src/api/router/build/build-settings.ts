@@ -64,7 +64,7 @@ const SETTINGS: Readonly<Record<string, Check>> = {
 };
 
 const REST: Readonly<Record<string, Check>> = {
-  context: shape({ kind: oneOf('directory', 'tar', 'git'), path: string, address: string }),
+  context: shape({ kind: oneOf('directory', 'tar', 'git', 'http'), path: string, address: string }),
   platforms: list(string),
   secrets: map(string),
   credentials: shape({}),
@@ -121,7 +121,7 @@ export async function parseBuildRequest(call: Call): Promise<BuildRequest> {
 
 function contextOf(call: Call, context: Readonly<Record<string, string>>, body: Readable): ContextSource {
   const { kind, path = '', address = '' } = context;
-  if (kind === 'git') return { kind, address };
+  if (kind === 'git' || kind === 'http') return { kind, address };
   if (kind !== 'directory') return { kind: 'tar', stream: body };
   requireTrustedPeer(call);
   if (!isAbsolute(path) || path.includes('\0'))

@@ -3,7 +3,7 @@ import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { tarOfFolder } from '../../client/files/index.ts';
 import type { BuildContext } from '../../client/index.ts';
-import { LadingError, messageOf } from '../../errors/index.ts';
+import { LadingError } from '../../errors/index.ts';
 import { isGitAddress } from '../../oci/index.ts';
 import type { Context } from '../command.ts';
 import type { DescribedProgram } from './program.ts';

@@ -1,4 +1,4 @@
-import type { Arg } from './values.ts';
+import type { Place } from './place.ts';
 
 /** One output, cache or the like: a type and its attributes as `-o type=…,key=value` has them. */
 export interface Typed {
@@ -85,6 +85,8 @@ export interface StepRecord {
   readonly stage: string;
   /** The instruction. */
   readonly name: string;
+  /** The line of the program that said it; a base image's triggers have none. */
+  readonly definedAt?: Place;
   readonly cached: boolean;
   readonly durationMs: number;
   readonly key?: string;
@@ -123,5 +125,3 @@ export interface ProgramInput {
   /** The platform the image is for, for example "linux/arm64". */
   readonly platform: string;
 }
-
-export type { Arg };

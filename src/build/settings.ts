@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { DockerCredentials } from '../distribution/index.ts';
+import { parseDockerfile } from '../dockerfile/index.ts';
 import type { BuildSettings } from '../engine/index.ts';
 import { LadingError, messageOf } from '../errors/index.ts';
 import { formatReference, parseReference, withDefaultTag } from '../oci/index.ts';
@@ -10,7 +11,8 @@ import type { BuildOptions, SecretSource, Typed } from './build-options.ts';
 import { calledIn } from './describe.ts';
 import type { Targets } from './graph.ts';
 import { targetOf } from './plan.ts';
-import { renderTargets } from './render.ts';
+import type { Place } from './place.ts';
+import { renderTargets, type Rendered } from './render.ts';
 
 /** A program ready to be built. */
 export interface Prepared {
@@ -18,6 +20,24 @@ export interface Prepared {
   /** The context's folder. */
   readonly folder: string;
   readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** Where the program says a step, by {@link stepKey}. */
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+/** What a build reports of a step tells which one it is. */
+export function stepKey(step: { readonly stage: string; readonly name: string }): string {
+  return JSON.stringify([step.stage, step.name]);
+}
+
+function placesOf({ text, lines }: Rendered): Map<string, Place> {
+  const byLine = new Map(lines.map(({ startLine, place }) => [startLine, place]));
+  const steps = parseDockerfile(text).stages.flatMap((stage) =>
+    [stage.from, ...stage.instructions].map(({ original, location }) => {
+      const key = stepKey({ stage: stage.name ?? `stage-${stage.index}`, name: original });
+      return [key, byLine.get(location.startLine)] as const;
+    }),
+  );
+  return new Map(steps.flatMap(([key, place]) => (place === undefined ? [] : [[key, place]])));
 }
 
 /** What is asked of the builder. Secrets are read here. @throws invalid_argument, not_found */
@@ -33,6 +53,7 @@ export async function prepare(targets: Targets, options: BuildOptions): Promise<
   const { buildArgs = {}, labels = {}, tags = [], network, ssh, allow, squash, explain, annotations } = options;
   return {
     folder: resolve(options.context ?? '.'),
+    places: placesOf(rendered),
     secrets: new Map(
       await Promise.all(
         Object.entries(options.secrets ?? {}).map(async ([id, from]) => [id, await secretOf(id, from)] as const),

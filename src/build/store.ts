@@ -13,11 +13,12 @@ import {
 } from '../engine/index.ts';
 import { LadingError, isLadingError, type ErrorCode } from '../errors/index.ts';
 import { parsePlatform } from '../oci/index.ts';
-import type { BuildEvent, BuildOptions, BuildResult, StepRecord, StoreOptions } from './build-options.ts';
+import type { BuildEvent, BuildOptions, BuildResult, StoreOptions } from './build-options.ts';
 import { findDaemon } from './find-daemon.ts';
 import type { Targets } from './graph.ts';
 import type { Store } from './open-store.ts';
 import { targetsOf } from './program.ts';
+import { Records } from './records.ts';
 import { runBuild } from './running-build.ts';
 import { prepare, userCredentials, type Prepared } from './settings.ts';
 
@@ -140,7 +141,7 @@ async function build(
   const prepared = await prepare(targets, options);
   const { outputs = [] } = prepared.settings;
   await checkDestinations(outputs, process.stdout);
-  const records = new Records(progress.onEvent);
+  const records = new Records(prepared, progress.onEvent);
   const note = (message: string): void => progress.onEvent({ kind: 'warning', message });
   const received = new ReceivedExports(outputs, { fetch, stdout: process.stdout, note });
   const emit = (event: EngineEvent): void => {
@@ -149,7 +150,7 @@ async function build(
   };
   const signal = AbortSignal.any([progress.signal, received.signal]);
   const result = await received.around(() => follow(emit, signal, prepared));
-  return records.result(result, prepared.settings);
+  return records.result(result);
 }
 
 async function buildHere(
@@ -222,46 +223,4 @@ async function followDaemon(
     emit(event);
   }
   throw new LadingError('internal', 'build: the daemon ended the connection without a result');
-}
-
-/** Hands events on and remembers the steps that ended. */
-class Records {
-  readonly #onEvent: (event: BuildEvent) => void;
-  readonly #steps: StepRecord[] = [];
-
-  constructor(onEvent: (event: BuildEvent) => void) {
-    this.#onEvent = onEvent;
-  }
-
-  event(event: EngineEvent): void {
-    if (event.kind === 'step' && (event.status === 'cached' || event.status === 'done')) {
-      const { stage, name, status, durationMs = 0, key, sizeBytes, platform } = event;
-      this.#steps.push({
-        stage,
-        name,
-        cached: status === 'cached',
-        durationMs,
-        ...(key === undefined ? {} : { key }),
-        ...(sizeBytes === undefined ? {} : { sizeBytes }),
-        ...(platform === undefined ? {} : { platform }),
-      });
-    }
-    if (isShown(event)) this.#onEvent(event);
-  }
-
-  result({ imageId, tags, metadata }: EngineResult, { dockerfileText = '' }: Prepared['settings']): BuildResult {
-    const digest = metadata['containerimage.digest'];
-    return {
-      ...(imageId === undefined ? {} : { imageId }),
-      ...(typeof digest === 'string' ? { digest } : {}),
-      tags,
-      steps: this.#steps,
-      metadata,
-      dockerfile: dockerfileText,
-    };
-  }
-}
-
-function isShown(event: EngineEvent): event is Extract<EngineEvent, BuildEvent> {
-  return ['step', 'output', 'progress', 'warning', 'explain'].includes(event.kind);
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { file, image, openStore, scratch, type BuildEvent } from '../../src/build/index.ts';
-import { BUSYBOX, importBusybox, makeBusyboxRoot } from '../support/busybox.ts';
+import { image, type BuildEvent } from '../../src/build/index.ts';
+import { BUSYBOX, importBusybox } from '../support/busybox.ts';
 import { daemonSkipReason, TestDaemon } from '../support/test-daemon.ts';
 
 const skip = daemonSkipReason() ?? false;
@@ -117,6 +117,16 @@ export default async ({ args, platform }: ProgramInput) => {
     }
   });
 
+  it('the other questions of build work for programs, too', () => {
+    const example = join(import.meta.dirname, '../../examples/build-ts/build.ts');
+    const targets = daemon.ok('build', '--call', 'targets', example);
+    assert.match(targets, /dev/);
+    assert.match(targets, /default \(default\)/);
+    const { stdout } = daemon.lading(['build', '--call', 'outline', '--build-arg', 'BASE=scratch', example]);
+    assert.match(stdout, /BASE\s+scratch/);
+    assert.equal(daemon.lading(['build', '--check', example]).stderr, '');
+  });
+
   it('build() finds the daemon that has the store', async () => {
     const events: BuildEvent[] = [];
     const stage = image(BUSYBOX).run('echo from the library');
@@ -135,6 +145,7 @@ export default async ({ args, platform }: ProgramInput) => {
         ['RUN', false],
       ],
     );
+    assert.match(result.steps.at(-1)?.definedAt?.file ?? '', /build-ts-daemon\.integration\.test\.ts$/);
     assert.ok(events.some((event) => event.kind === 'output' && event.text.includes('from the library')));
     const again = await stage.build({ host: daemon.host, context: folder });
     assert.equal(again.imageId, result.imageId);
@@ -142,86 +153,5 @@ export default async ({ args, platform }: ProgramInput) => {
       code: 'invalid_argument',
       message: /exit code: 9[^]*# .*build-ts-daemon\.integration\.test\.ts:\d+\n.*>>> RUN exit 9/,
     });
-  });
-});
-
-describe('builds in TypeScript without a daemon', { skip }, () => {
-  let dir: string;
-
-  before(() => {
-    dir = mkdtempSync('/var/tmp/lading-build-ts-');
-    makeBusyboxRoot(join(dir, 'root'));
-  });
-
-  after(() => {
-    rmSync(dir, { recursive: true, force: true });
-  });
-
-  it('build() runs the engine in this process, and leaves nothing of it', async () => {
-    const mountsBefore = readFileSync('/proc/self/mounts', 'utf8');
-    const dataRoot = join(dir, 'data');
-    const base = scratch().copy('.', '/').as('base');
-    const stage = image(base).run('echo one > /one').env({ A: '1' });
-    const first = await stage.build({ dataRoot, context: join(dir, 'root'), tags: ['one'] });
-    assert.match(first.imageId ?? '', /^sha256:[a-f0-9]{64}$/);
-    assert.match(first.digest ?? '', /^sha256:[a-f0-9]{64}$/);
-    assert.deepEqual([...new Set(first.steps.map(({ cached }) => cached))], [false]);
-
-    await using store = await openStore({ dataRoot });
-    const running = store.build({ one: stage, two: stage.run('echo two') }, { context: join(dir, 'root') });
-    const statuses: string[] = [];
-    for await (const event of running)
-      if (event.kind === 'step' && event.status !== 'started')
-        statuses.push(`${event.name.split(' ')[0]} ${event.status}`);
-    assert.deepEqual(statuses.filter((text) => !text.startsWith('FROM')).sort(), [
-      'COPY cached',
-      'RUN cached',
-      'RUN done',
-    ]);
-    assert.equal((await running).steps.length, statuses.length);
-
-    const same = await stage.build({ dataRoot, context: join(dir, 'root') });
-    assert.equal(same.imageId, first.imageId, 'an engine that is open already is shared');
-    await store.close();
-    assert.equal(readFileSync('/proc/self/mounts', 'utf8'), mountsBefore);
-    assert.deepEqual(existsSync(join(dataRoot, 'run/steps')) ? readdirSync(join(dataRoot, 'run/steps')) : [], []);
-  });
-
-  it('outputs are written where the program runs, with and without a daemon', async () => {
-    const outputs = (name: string) => [
-      { type: 'local', attrs: { dest: join(dir, name) } },
-      { type: 'oci', attrs: { dest: join(dir, `${name}.tar`) } },
-    ];
-    const stage = scratch().copy('etc/passwd', '/passwd').copy(file('text'), '/text');
-    const common = { context: join(dir, 'root'), buildArgs: { SOURCE_DATE_EPOCH: '0' } };
-    const here = await stage.build({ ...common, dataRoot: join(dir, 'data'), outputs: outputs('here') });
-    await using daemon = await TestDaemon.start();
-    const there = await stage.build({ ...common, host: daemon.host, outputs: outputs('there') });
-    for (const name of ['here', 'there']) {
-      assert.equal(readFileSync(join(dir, name, 'text'), 'utf8'), 'text\n');
-      assert.ok(existsSync(join(dir, name, 'passwd')));
-    }
-    assert.equal(here.digest, there.digest, 'two stores, one digest');
-    assert.ok(existsSync(join(dir, 'there.tar')) && existsSync(join(dir, 'here.tar')));
-    const bad = stage.build({
-      ...common,
-      dataRoot: join(dir, 'data'),
-      outputs: [{ type: 'local', attrs: { dest: join(common.context, 'etc/passwd') } }],
-    });
-    await assert.rejects(bad.result, { message: /destination directory is a file/ });
-  });
-
-  it('a cancelled build ends its step', async () => {
-    const abort = new AbortController();
-    const base = scratch().copy('.', '/');
-    const running = base.run('echo started; sleep 100').build({
-      dataRoot: join(dir, 'data'),
-      context: join(dir, 'root'),
-      signal: abort.signal,
-      onEvent: (event) => {
-        if (event.kind === 'output') abort.abort();
-      },
-    });
-    await assert.rejects(running.result, { code: 'cancelled' });
   });
 });

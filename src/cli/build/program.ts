@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { BuildSettings } from '../../client/index.ts';
@@ -70,7 +71,7 @@ async function run(input: object, shown: string): Promise<unknown> {
     process.execPath,
     [...flags, '--disable-warning=ExperimentalWarning', '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', runner()],
     // What it prints goes to standard error: standard output is this command's.
-    { stdio: ['pipe', 2, 'inherit', 'pipe'] },
+    { stdio: ['pipe', 2, 'inherit', 'pipe'], env: withCompileCache(process.env) },
   );
   const ended = new Promise<string>((done, failed) => {
     child.once('error', failed);
@@ -87,6 +88,12 @@ async function run(input: object, shown: string): Promise<unknown> {
   } finally {
     child.kill('SIGKILL');
   }
+}
+
+/** Compiled code, types stripped, is kept where this process keeps its own. */
+function withCompileCache(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? env : { NODE_COMPILE_CACHE: folder, ...env };
 }
 
 /** In dist/, whatever chunk this code is in. */

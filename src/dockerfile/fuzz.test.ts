@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DockerfileError, expandInstruction, parseDockerfile } from './index.ts';
+import { LadingError } from '../errors/index.ts';
+import {
+  DockerfileError,
+  IgnoreMatcher,
+  checkAnswer,
+  expandInstruction,
+  expandWord,
+  fixDockerfile,
+  lintDockerfile,
+  matchGlob,
+  parseDockerfile,
+  predefinedArgs,
+  targetsAnswer,
+} from './index.ts';
 
 const PIECES = [
   'FROM|RUN|COPY|ADD|ENV|ARG|LABEL|ONBUILD|HEALTHCHECK|EXPOSE|VOLUME|SHELL|CMD|NONE|AS|FROM a\n'.split('|'),
@@ -24,12 +37,26 @@ function check(source: string): void {
   try {
     const { stages, globalArgs, ...file } = parseDockerfile(source);
     const instructions = [...globalArgs, ...stages.flatMap((stage) => [stage.from, ...stage.instructions])];
+    const dockerfile = { ...file, stages, globalArgs };
+    checkAnswer(dockerfile, lintDockerfile(dockerfile, FACTS));
+    targetsAnswer(dockerfile);
     for (const instruction of instructions) expandInstruction(instruction, new Map([['a', '1']]), { ...file, file });
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     assert.equal(typeof error.renderSnippet(), 'string');
+    assert(error.hint, `no hint: ${error.message}`);
+    assert.equal(error.location === undefined, error.caret === undefined, error.message);
   }
 }
+
+const AMD64 = { os: 'linux', architecture: 'amd64' };
+const FACTS = {
+  predefined: predefinedArgs({ build: AMD64, target: AMD64, targetStage: 'default' }),
+  given: new Map([['a', '1']]),
+  target: AMD64,
+  ignore: IgnoreMatcher.parse('x\n!y'),
+  base: () => ({ env: new Map(), shell: false, onbuild: ['RUN $x', 'nonsense', 'COPY <<E /'] }),
+};
 
 test('parsing and expanding random text throws nothing but DockerfileError', () => {
   for (let seed = 1; seed <= 4000; seed++) {
@@ -42,6 +69,117 @@ test('parsing and expanding random text throws nothing but DockerfileError', () 
       assert.fail(`seed ${seed}, ${JSON.stringify(source)}: ${String(error)}`);
     }
   }
+});
+
+test('fixing random text throws nothing but DockerfileError', () => {
+  for (let seed = 1; seed <= 1500; seed++) {
+    const random = generator(seed * 7);
+    const pick = () => PIECES[Math.floor(random() * PIECES.length)] ?? '';
+    const source = `FROM a\n${Array.from({ length: 1 + Math.floor(random() * 20) }, pick).join('')}`;
+    try {
+      const { source: fixed } = fixDockerfile(source);
+      assert.equal(fixDockerfile(fixed).source, fixed, JSON.stringify(source));
+    } catch (error) {
+      if (!(error instanceof DockerfileError)) throw error;
+    }
+  }
+});
+
+const PATTERN_PIECES = [
+  'a',
+  'b',
+  '/',
+  '*',
+  '**',
+  '?',
+  '[',
+  ']',
+  '^',
+  '-',
+  '\\',
+  '!',
+  '#',
+  '.',
+  '..',
+  ' ',
+  '\n',
+  '안',
+  '\ud800',
+];
+
+function randomText(pieces: readonly string[], seed: number, most: number): string {
+  const random = generator(seed);
+  const length = 1 + Math.floor(random() * most);
+  return Array.from({ length }, () => pieces[Math.floor(random() * pieces.length)] ?? '').join('');
+}
+
+test('ignore rules and patterns throw nothing but invalid_argument', () => {
+  const paths = ['a', 'a/b', 'b/a/a', '안', 'a.b', '..', '', '/', 'a/../b'];
+  for (let seed = 1; seed <= 6000; seed++)
+    for (const action of [
+      () => {
+        const matcher = IgnoreMatcher.parse(randomText(PATTERN_PIECES, seed, 25));
+        for (const path of paths) {
+          const [ignored, may] = [matcher.ignores(path), matcher.mayContainIncluded(path)];
+          // What is not ignored is looked into.
+          assert(ignored || may, `${seed} ${path}`);
+          if (ignored) assert.equal(typeof matcher.patternFor(path), 'string', `${seed} ${path}`);
+        }
+      },
+      () => paths.forEach((path) => matchGlob(randomText(PATTERN_PIECES, seed, 12), path)),
+    ])
+      try {
+        action();
+      } catch (error) {
+        if (!(error instanceof LadingError) || error.code !== 'invalid_argument') throw error;
+      }
+});
+
+test('a rule later in the file has the last word on files', () => {
+  for (let seed = 1; seed <= 2000; seed++) {
+    const text = randomText(['a', 'b', '/', '*', '\n', '!', '?'], seed, 12);
+    try {
+      assert.equal(IgnoreMatcher.parse(`${text}\n**`).ignores('a/b'), true, text);
+      assert.equal(IgnoreMatcher.parse(`${text}\n!**`).ignores('a/b'), false, text);
+    } catch (error) {
+      if (!(error instanceof LadingError) || error.code !== 'invalid_argument') throw error;
+    }
+  }
+});
+
+test('expanding random words throws nothing but invalid_argument, and knows every name it looked up', () => {
+  const pieces = [
+    '$',
+    '{',
+    '}',
+    ':',
+    '-',
+    '+',
+    '?',
+    '#',
+    '%',
+    '/',
+    'a',
+    'b',
+    '*',
+    '"',
+    "'",
+    '\\',
+    '`',
+    ' ',
+    '<<',
+    '한',
+    '\ud800',
+  ];
+  const env = new Map([['a', 'x/y*z']]);
+  for (let seed = 1; seed <= 20_000; seed++)
+    try {
+      const { value, used, unset } = expandWord(randomText(pieces, seed, 14), env, { escape: seed % 2 ? '\\' : '`' });
+      assert.equal(typeof value, 'string');
+      assert(![...used].some((name) => unset.has(name)));
+    } catch (error) {
+      if (!(error instanceof LadingError) || error.code !== 'invalid_argument') throw error;
+    }
 });
 
 test('large hostile files are parsed in linear time', () => {
@@ -57,6 +195,10 @@ test('large hostile files are parsed in linear time', () => {
     `FROM a\n${lines('ONBUILD \\\n')}RUN x`,
     `# a=${' '.repeat(60_000)}x\nFROM a\n`,
     lines('FROM a\n'),
+    'FROM a AS b\n'.repeat(5000),
+    Array.from({ length: 5000 }, (_, i) => `FROM s${i} AS s${i + 1}\n`).join(''),
+    `FROM a\n${lines('CMD a\n')}`,
+    `FROM a\n${lines('ARG a=$a\n')}`,
     lines('\n'),
   ];
   for (const source of files) {

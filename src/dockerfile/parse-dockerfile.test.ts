@@ -75,6 +75,7 @@ const NEGATIVE: [source: string, message: string][] = [
     '# syntax=docker/dockerfile:1\n# syntax=b\nFROM a',
     'dockerfile parse error on line 2: only one syntax parser directive can be used',
   ],
+  ['FROM a\n'.repeat(5001), 'dockerfile parse error on line 5001: more than 5000 build stages'],
   [`${FROM}RUN a\0b`, 'dockerfile parse error on line 2: dockerfile line contains a NUL character'],
   [
     `${FROM}RUN ${'x'.repeat(70_000)}`,

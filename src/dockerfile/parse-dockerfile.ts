@@ -30,6 +30,9 @@ export interface Dockerfile {
   readonly emptyContinuations: readonly number[];
 }
 
+/** Work grows with the square of it in places. */
+const MAX_STAGES = 5000;
+
 const BEGIN = { hint: 'a Dockerfile begins with FROM and the image it is built on, or with ARG' };
 
 /**
@@ -59,12 +62,19 @@ function groupByStage(nodes: readonly Node[], escape: EscapeCharacter, file: Sou
   for (const node of nodes) {
     const instruction = understand(node, escape, file);
     const stage = stages.at(-1);
-    if (instruction.kind === 'from') stages.push(newStage(stages.length, instruction));
-    else if (stage) stage.instructions.push(instruction);
+    if (instruction.kind === 'from') {
+      if (stages.length >= MAX_STAGES) throw tooManyStages(node, file);
+      stages.push(newStage(stages.length, instruction));
+    } else if (stage) stage.instructions.push(instruction);
     else if (instruction.kind === 'arg') globalArgs.push(instruction);
     else throw locate(new Problem('no build stage in current context', node.name, BEGIN.hint), file, node.location);
   }
   return { globalArgs, stages };
+}
+
+function tooManyStages(node: Node, file: SourceFile): unknown {
+  const problem = new Problem(`more than ${MAX_STAGES} build stages`, node.name, 'divide the Dockerfile');
+  return locate(problem, file, node.location);
 }
 
 function understand(node: Node, escape: EscapeCharacter, file: SourceFile): Instruction {

@@ -8,7 +8,7 @@ const MAX_LINE = 400;
  * "Dockerfile:3", a rule, ` 3 | >>> text`, a rule. A caret line is added under the caret's line.
  */
 export function renderSnippet(file: SourceFile, location: SourceLocation, caret?: Caret): string {
-  const lines = file.source.split('\n');
+  const lines = linesOf(file.source);
   const first = location.startLine;
   const last = Math.min(Math.max(location.endLine, first), lines.length);
   if (first < 1 || first > lines.length) return '';
@@ -20,6 +20,14 @@ export function renderSnippet(file: SourceFile, location: SourceLocation, caret?
     if (caret?.line === number && caret.column < MAX_LINE) shown.push(caretLine(caret, lines[number - 1] ?? ''));
   }
   return `${[...shown, RULE].join('\n')}\n`;
+}
+
+let last = { source: '', lines: [''] };
+
+/** Many snippets of one file are shown one after the other: it is split once. */
+function linesOf(source: string): readonly string[] {
+  if (last.source !== source) last = { source, lines: source.split('\n') };
+  return last.lines;
 }
 
 /** Docker's padding: up to four lines around one line, two around several. */

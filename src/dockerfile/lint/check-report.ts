@@ -13,6 +13,9 @@ export interface CheckWarning {
   readonly location: SourceLocation;
 }
 
+/** A file that is wrong more often is wrong enough. */
+const MAX_WARNINGS = 1000;
+
 /** Collects what the checks find, and leaves out what the file or a comment above an instruction skips. */
 export class CheckReport {
   readonly warnings: CheckWarning[] = [];
@@ -24,7 +27,7 @@ export class CheckReport {
 
   /** @param comments those above the instruction: `# check=skip=…` counts */
   add(rule: CheckName, location: SourceLocation, message: string, comments: readonly string[] = []): void {
-    if (!isWanted(rule, withCommentOptions(this.#options, comments))) return;
+    if (this.warnings.length >= MAX_WARNINGS || !isWanted(rule, withCommentOptions(this.#options, comments))) return;
     const url = checkUrl(rule);
     const { description } = CHECK_RULES[rule];
     this.warnings.push({ rule, message, description, ...(url === undefined ? {} : { url }), location });

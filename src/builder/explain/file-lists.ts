@@ -26,8 +26,7 @@ export interface ListedFile {
 /** By where it goes, below the destination. */
 export type ListedFiles = ReadonlyMap<string, ListedFile>;
 
-const MAX_LISTS = 300;
-const MAX_BYTES = 64 << 20;
+const BOUNDS = { maxLists: 300, maxBytes: 64 << 20 };
 const MAX_UNPACKED = 64 << 20;
 /** Enough of a digest to tell two files apart. */
 const DIGEST_CHARS = 16;
@@ -38,10 +37,12 @@ const inflate = promisify(inflateRaw);
 /** Lists of the files that steps read, by their digest; packed, in a folder, as many as fit. Losing one costs only the name of a file in an explanation. */
 export class FileLists {
   readonly #folder: string;
+  readonly #bounds: typeof BOUNDS;
   #made = false;
 
-  constructor(folder: string) {
+  constructor(folder: string, bounds: typeof BOUNDS = BOUNDS) {
     this.#folder = folder;
+    this.#bounds = bounds;
   }
 
   async put(digest: string, list: FileList): Promise<void> {
@@ -50,7 +51,7 @@ export class FileLists {
     if (!this.#made) await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     this.#made = true;
     const packed = await deflate(serialize(list), { level: 3 });
-    if (packed.length > MAX_BYTES) return;
+    if (packed.length > this.#bounds.maxBytes) return;
     await writeFileAtomic(path, packed, { durable: false });
     await this.#trim();
   }
@@ -69,14 +70,15 @@ export class FileLists {
 
   async #trim(): Promise<void> {
     const names = await readdir(this.#folder);
-    if (names.length < MAX_LISTS / 2) return;
+    const { maxLists, maxBytes } = this.#bounds;
+    if (names.length < maxLists / 2) return;
     const files = await Promise.all(
       names.map(async (name) => ({ path: join(this.#folder, name), ...(await sizeAndTime(join(this.#folder, name))) })),
     );
     files.sort((a, b) => b.timeMs - a.timeMs);
     let bytes = 0;
     for (const [index, { path, size }] of files.entries())
-      if ((bytes += size) > MAX_BYTES || index >= MAX_LISTS) await rm(path, { force: true });
+      if ((bytes += size) > maxBytes || index >= maxLists) await rm(path, { force: true });
   }
 }
 

@@ -96,7 +96,12 @@ export class StageExplainer {
           steps.map(({ kind, name }) => ({ kind, text: name })),
           planned,
         );
-        aligned.forEach((at, i) => at !== undefined && found[i]!.push(steps[at]!));
+        const isLatest = !this.#wasBuilt;
+        for (const [i, at] of aligned.entries()) {
+          const step = at === undefined ? undefined : steps[at];
+          // What was not there the last time is another step, unless it comes back as it was.
+          if (step && (isLatest || found[i]!.length > 0 || step.name === planned[i]!.text)) found[i]!.push(step);
+        }
         this.#wasBuilt ||= steps.length > 0;
       }
     return found;

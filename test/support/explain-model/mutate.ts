@@ -65,6 +65,8 @@ const EDITS: readonly Mutation[] = [
     return 'chown';
   }),
   withStep('copy', (step: CopyStep) => {
+    // A copy of a copy may have these modes already: then its layer is the same.
+    if (!('folder' in step.source)) return undefined;
     if (step.chmod === '644') step.chmod = '600';
     else if (step.chmod === undefined) step.chmod = '644';
     else delete step.chmod;

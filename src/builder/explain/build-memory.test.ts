@@ -70,12 +70,17 @@ test('BuildMemory has one salt a store', (t) => {
 test('BuildRuns keeps a few builds of each name, and as many names as fit', (t) => {
   const { metadata } = open(t);
   const runs = new BuildRuns(metadata);
-  const run = (name: string, minute: number) =>
-    runs.add({ name, at: `2026-01-01T00:0${minute}:00Z`, tags: [], steps: [] });
+  const step = { step: 2, place: '', stage: '', platform: '', kind: 'run', name: '', key: '' } as const;
+  const run = (name: string, minute: number, status: 'ran' | 'cached' = 'ran') =>
+    runs.add({ name, at: `2026-01-01T00:0${minute}:00Z`, tags: [], steps: [{ ...step, status }] });
   for (let minute = 0; minute < 8; minute++) run('a', minute);
+  run('a', 8, 'cached');
   run('b', 9);
-  assert.equal(runs.of('a').length, 5);
-  assert.equal(runs.of('a')[0]?.at, '2026-01-01T00:07:00Z');
+  assert.equal(runs.of('a').length, 6);
+  assert.deepEqual(
+    runs.of('a').map(({ at }) => at.slice(15, 16)),
+    ['8', '7', '6', '5', '4', '3'],
+  );
   assert.equal(runs.find().name, 'b');
   runs.trim(1);
   assert.deepEqual([runs.of('a').length, runs.of('b').length], [0, 1]);

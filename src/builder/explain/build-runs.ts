@@ -43,31 +43,35 @@ const TRIM_EVERY = 50;
 export class BuildRuns {
   readonly #metadata: MetadataStore;
   readonly #runs: Collection<readonly BuildRun[]>;
+  /** The last build of each name in which nothing ran: written without reading, so that it costs next to nothing. */
+  readonly #cached: Collection<BuildRun>;
 
   constructor(metadata: MetadataStore) {
     this.#metadata = metadata;
     this.#runs = metadata.collection('build-runs');
+    this.#cached = metadata.collection('build-runs-cached');
   }
 
   /** Latest first. */
   of(name: string): readonly BuildRun[] {
-    return this.#runs.get(keyOf(name)) ?? [];
+    const key = keyOf(name);
+    const cached = this.#cached.get(key);
+    return [...(this.#runs.get(key) ?? []), ...(cached ? [cached] : [])].sort(latestFirst);
   }
 
   add(run: BuildRun): void {
-    this.#metadata.transaction(() => this.#runs.put(keyOf(run.name), [run, ...this.of(run.name)].slice(0, MAX_RUNS)), {
-      durable: false,
-    });
+    const key = keyOf(run.name);
+    const write = run.steps.every(({ status }) => status === 'cached')
+      ? () => this.#cached.put(key, run)
+      : () => this.#runs.put(key, [run, ...(this.#runs.get(key) ?? [])].slice(0, MAX_RUNS));
+    this.#metadata.transaction(write, { durable: false });
     if (Math.random() < 1 / TRIM_EVERY) this.trim();
   }
 
   /** The last build of a name, a tag or an image ID (or its beginning); without one, of all. @throws not_found */
   find(wanted = ''): BuildRun {
-    const found = this.#runs
-      .list()
-      .flatMap(({ value }) => value)
-      .filter((run) => wanted === '' || isCalled(run, wanted))
-      .reduce<BuildRun | undefined>((latest, run) => (latest && latest.at >= run.at ? latest : run), undefined);
+    const all = [...this.#runs.list().flatMap(({ value }) => value), ...this.#cached.list().map(({ value }) => value)];
+    const [found] = all.filter((run) => wanted === '' || isCalled(run, wanted)).sort(latestFirst);
     if (found) return found;
     throw wanted === ''
       ? new LadingError('not_found', 'no build was recorded yet')
@@ -78,10 +82,21 @@ export class BuildRuns {
 
   /** Forgets the names built longest ago beyond the bound. */
   trim(max: number = MAX_NAMES): void {
-    const all = this.#runs.list().sort((a, b) => ((a.value[0]?.at ?? '') < (b.value[0]?.at ?? '') ? 1 : -1));
-    if (all.length <= max) return;
-    this.#metadata.transaction(() => all.slice(max).forEach(({ key }) => this.#runs.delete(key)), { durable: false });
+    const times = new Map(this.#cached.list().map(({ key, value }) => [key, value.at]));
+    for (const { key, value } of this.#runs.list()) {
+      const [last = ''] = [value[0]?.at ?? '', times.get(key) ?? ''].sort().reverse();
+      times.set(key, last);
+    }
+    const oldest = [...times].sort(([, a], [, b]) => (a < b ? 1 : -1)).slice(max);
+    if (oldest.length === 0) return;
+    const forget = (): void =>
+      oldest.forEach(([key]) => [this.#runs, this.#cached].forEach((runs) => runs.delete(key)));
+    this.#metadata.transaction(forget, { durable: false });
   }
+}
+
+function latestFirst(a: BuildRun, b: BuildRun): number {
+  return a.at < b.at ? 1 : a.at > b.at ? -1 : 0;
 }
 
 function keyOf(name: string): string {

@@ -96,15 +96,15 @@ function differenceIn(
 }
 
 function commandDifference(before: Compared, now: Compared): Difference {
-  const [from, to] = [shellAndCommand(before), shellAndCommand(now)];
+  const [from, to] = [shellAndCommand(before, now.notes), shellAndCommand(now, now.notes)];
   if (from.command !== to.command) return changed('command', 'the command', from.command, to.command);
   return changed('shell', 'the shell', from.shell, to.shell);
 }
 
 /** The shell is a part of the arguments; an exec form has none. */
-function shellAndCommand({ inputs, notes }: Compared): { shell: string; command: string } {
+function shellAndCommand({ inputs, notes }: Compared, likely: StepInputs): { shell: string; command: string } {
   const args = texts(inputs['args']);
-  const shell = texts(notes['shell']);
+  const shell = texts(notes['shell'] ?? likely['shell']);
   const hasShell = shell.length > 0 && same(args.slice(0, shell.length), shell);
   const rest = hasShell ? args.slice(shell.length) : args;
   return {

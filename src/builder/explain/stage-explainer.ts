@@ -1,5 +1,6 @@
 import type { Stage } from '../../dockerfile/index.ts';
 import type { StepInputs } from '../cache/cache-record.ts';
+import { envMap } from '../config/apply-config.ts';
 import type { StepProgress } from '../progress.ts';
 import type { LayerOperation, Miss, Solved } from '../solver.ts';
 import { alignSteps, type PlannedStep } from './align.ts';
@@ -11,6 +12,7 @@ import { fileDifference, type Choice } from './file-difference.ts';
 import { listedFiles } from './file-lists.ts';
 import { countDifferences, inputDifference, same, texts, whereText, type Compared } from './input-difference.ts';
 import { parentDifference, type Lineage } from './lineage.ts';
+import { isMasked } from './secrecy.ts';
 
 interface Plan {
   readonly stage: Stage;
@@ -137,7 +139,7 @@ export class StageExplainer {
 
   async #compare(before: StepMemory, now: StepMemory, below: Lineage, operation: LayerOperation): Promise<Difference> {
     const links = [before.notes['link'] === true, now.notes['link'] === true] as const;
-    if (links[0] !== links[1] && before.lineage !== '')
+    if (links[0] !== links[1] && !isForeign(before))
       return { cause: 'flag', subject: '--link', message: `--link was ${links[1] ? 'added' : 'removed'}` };
     const isAlone = operation.parent === undefined && links[1];
     if (!isAlone && !same(before.inputs['parent'], now.inputs['parent']))
@@ -148,7 +150,7 @@ export class StageExplainer {
     const nameFile = (from: string, to: string, choice: StepInputs): Promise<Difference | undefined> =>
       this.#fileDifference(from, to, choice, now);
     return (
-      (await inputDifference(before, now, nameFile)) ?? { cause: 'unknown', message: 'something it depends on changed' }
+      (await inputDifference(isForeign(before) ? comparable(before, now) : before, now, nameFile)) ?? { cause: 'unknown', message: 'something it depends on changed' }
     );
   }
 
@@ -208,6 +210,20 @@ export class StageExplainer {
       if (list) this.#build.keepList(digest, list);
     }
   }
+}
+
+/** It came with a cache from another machine, which masks with a salt of its own and tells nothing but the inputs. */
+function isForeign({ lineage }: StepMemory): boolean {
+  return lineage === '';
+}
+
+/** What cannot be compared is taken as equal. */
+function comparable(before: StepMemory, { inputs }: StepMemory): StepMemory {
+  const own = envMap(texts(inputs['env']));
+  const env = [...envMap(texts(before.inputs['env']))].map(
+    ([name, value]) => `${name}=${isMasked(value) && isMasked(own.get(name) ?? '') ? own.get(name) : value}`,
+  );
+  return { ...before, inputs: { ...before.inputs, ...(before.inputs['env'] ? { env } : {}) } };
 }
 
 function epochOf({ notes }: StepMemory): string {

@@ -755,6 +755,51 @@ describe('build --explain beyond the context', { skip: missing.length > 0 && mis
       for (const text of ['looks-one', 's3cr3t-of-the-build']) assert.ok(!database.includes(text), text);
     }));
 
+  it('says that files changed while they were read', () =>
+    withBuilds(async (builds) => {
+      const world = builds.world('', { file: 'old' });
+      // The download comes between digesting the context and copying it.
+      const server = createServer((_request, response) => {
+        if (writes-- > 0) write('file', 'new')(world);
+        response.end('x');
+      });
+      let writes = 1;
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      try {
+        world.text = `FROM scratch\nADD file http://127.0.0.1:${(server.address() as AddressInfo).port}/x /d/`;
+        await builds.explain(world);
+        write('file', 'old')(world);
+        assert.deepEqual(await builds.explain(world), [
+          '2 unsettled: its files changed while they were read the last time',
+        ]);
+        assert.deepEqual(await builds.explain(world), []);
+      } finally {
+        server.close();
+      }
+    }));
+
+  it('compares with steps that another machine built, as far as their cache tells', () =>
+    withBuilds(async (builds) => {
+      const world = builds.world('FROM scratch\nARG V=1\nARG API_TOKEN=x\nCOPY src /src/\nRUN make', SRC);
+      const folder = join(builds.harness.dir, 'travelling');
+      world.settings = { cacheTo: [{ type: 'local', attrs: { dest: folder, mode: 'max' } }] };
+      await builds.explain(world);
+      await withBuilds(async (elsewhere) => {
+        const there = elsewhere.world(world.text, SRC);
+        there.settings = { cacheFrom: [{ type: 'local', attrs: { src: folder } }] };
+        assert.deepEqual(await elsewhere.explain(there), []);
+        edit('V=1', 'V=2')(there);
+        assert.deepEqual(await elsewhere.explain(there), ['3 arg: ARG V changed from "1" to "2"']);
+        edit('make', 'make all')(there);
+        assert.deepEqual(await elsewhere.explain(there), ['3 command: the command changed from "make" to "make all"']);
+        write('src/a.txt', 'A')(there);
+        assert.deepEqual(await elsewhere.explain(there), [
+          '2 file: the files it reads changed',
+          '3 parent: step [2/3] above it changed (COPY src /src/)',
+        ]);
+      });
+    }));
+
   it('warns of a filter that names no stage', () =>
     withBuilds(async (builds) => {
       const world = builds.world('FROM scratch AS one\nCOPY src /src/', SRC);

@@ -63,6 +63,8 @@ export class StageExplainer {
     const known = this.#build.memory.step(key);
     if (known && !same(known.notes['epoch'], now.notes['epoch']))
       return changed('arg', 'SOURCE_DATE_EPOCH', epochOf(known), epochOf(now), 'SOURCE_DATE_EPOCH');
+    if (known?.notes['unsettled'] === true)
+      return { cause: 'unsettled', message: 'its files changed while they were read the last time' };
     if (known) return { cause: 'pruned', message: 'its cache record was pruned' };
     const nearest = this.#nearest(counterparts, now);
     if (nearest) return this.#compare(nearest, now, below, operation);
@@ -269,7 +271,8 @@ export class ExplainedStep {
   /** Keeps what is worth comparing with later. */
   solved(solved: Solved): void {
     for (const { key, operation, memory } of this.#missed) {
-      this.#build.memory.remember(key, memory, this.#step.below);
+      const notes = operation.isUnsettled?.() ? { ...memory.notes, unsettled: true } : memory.notes;
+      this.#build.memory.remember(key, { ...memory, notes }, this.#step.below);
       this.#stage.keepLists(operation);
     }
     this.#note(solved.plainKey, solved.cached ? 'cached' : 'ran');

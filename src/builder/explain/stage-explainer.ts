@@ -152,7 +152,10 @@ export class StageExplainer {
     const nameFile = (from: string, to: string, choice: StepInputs): Promise<Difference | undefined> =>
       this.#fileDifference(from, to, choice, now);
     return (
-      (await inputDifference(isForeign(before) ? comparable(before, now) : before, now, nameFile)) ?? { cause: 'unknown', message: 'something it depends on changed' }
+      (await inputDifference(isForeign(before) ? comparable(before, now) : before, now, nameFile)) ?? {
+        cause: 'unknown',
+        message: 'something it depends on changed',
+      }
     );
   }
 

@@ -212,6 +212,8 @@ export interface RebuildRequest {
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
   readonly ignoreTimes?: boolean;
+  /** Per registry. */
+  readonly credentials?: Readonly<Record<string, Credentials>>;
 }
 
 /** What a rebuild gave; the last line of its events. */

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, uti
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { BUSYBOX, importBusybox } from '../support/busybox.ts';
+import { startRegistry } from '../support/registry-process.ts';
 import { TestDaemon, daemonSkipReason, type CommandOutcome } from '../support/test-daemon.ts';
 
 const EPOCH = { SOURCE_DATE_EPOCH: '1700000000' };
@@ -154,5 +155,25 @@ CMD ["cat", "/who"]
     assert.equal(none.status, 1);
     const unverified = daemon.lading(['rebuild', tag]);
     assert.match(unverified.stderr, /--verify is wanted/);
+  });
+
+  it('verifies an image of another machine by what its registry tells', async () => {
+    await using registry = await startRegistry(join(folder, 'registry'));
+    await using other = await TestDaemon.start();
+    const [base, tag] = ['base', 'app'].map((name) => `localhost:${registry.port}/${name}:1`) as [string, string];
+    daemon.ok('tag', BUSYBOX, base);
+    daemon.ok('push', base);
+    daemon.ok('rmi', base);
+    daemon.ok('pull', base);
+    const path = context(`FROM ${base}\nCOPY file /\nRUN cat /file > /copy\n`, { file: 'f' });
+    const pushed = daemon.lading(['build', '-q', '-t', tag, '--push', path], { env: EPOCH });
+    assert.equal(pushed.status, 0, pushed.stderr);
+    other.ok('pull', tag);
+    const lost = other.lading(['rebuild', '--verify', tag]);
+    assert.match(lost.stderr, /the provenance does not hold the build context\nhint: .*--context/);
+    const same = other.lading(['rebuild', '--verify', '--context', path, tag]);
+    assert.match(same.stdout, /^identical: /, same.stderr);
+    writeFileSync(join(path, 'file'), 'g');
+    assert.match(other.lading(['rebuild', '--verify', '--context', path, tag]).stdout, /^differs: \/file: content/);
   });
 });

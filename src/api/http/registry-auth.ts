@@ -47,3 +47,13 @@ export function registryConfig(headers: IncomingHttpHeaders): Record<string, Cre
   }
   return result;
 }
+
+/** Credentials by registry, as a JSON body has them; what is none is left out. */
+export function credentialsOf(values: Readonly<Record<string, unknown>> = {}): Record<string, Credentials> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([server, value]) => {
+      const found = toCredentials(value);
+      return found === undefined ? [] : [[server, found]];
+    }),
+  );
+}

@@ -2,15 +2,27 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { LadingError } from '../../errors/index.ts';
+import type { CallOptions } from '../../distribution/index.ts';
+import { LadingError, isLadingError } from '../../errors/index.ts';
 import { LayerBlobs, type Image, type Referrers } from '../../image/index.ts';
 import { MemoryMetadataStore } from '../../metadata/index.ts';
-import { parseJson, type DiffID, type ImageConfig } from '../../oci/index.ts';
+import {
+  familiarRepository,
+  formatReference,
+  parseJson,
+  parseReference,
+  type Digest,
+  type DiffID,
+  type ImageConfig,
+  type Reference,
+} from '../../oci/index.ts';
 import type { BuildMemory } from '../attest/attestor.ts';
-import { PROVENANCE, readStatements } from '../attest/statement.ts';
+import { fetchStatements } from '../attest/fetch-attestations.ts';
+import { PROVENANCE, readStatements, type Statement } from '../attest/statement.ts';
 import { Builder, type BuildOptions } from '../builder.ts';
 import { BuildCache } from '../cache/build-cache.ts';
 import type { BuiltPlatform } from '../export/exporting.ts';
+import { credentialsFor } from '../registry-credentials.ts';
 import { writeConfig } from '../export/image-config.ts';
 import type { BuildLease, BuilderDependencies } from '../types.ts';
 import { compareConfigs } from './compare-configs.ts';
@@ -61,22 +73,54 @@ export class Rebuilder {
    * @throws not_found (no provenance, an input that is missing), invalid_argument (an input the provenance does not tell), what the build fails with
    */
   async verify(ref: string, request: RebuildRequest, options: BuildOptions): Promise<RebuildVerdict> {
-    const { images, referrers, content } = this.#d;
+    const { images } = this.#d;
     const image = await images.open(images.resolve(ref).record);
     await using lease = this.#d.lease();
     await lease.addDigest(image.id);
     for (const { blob } of image.layers) await lease.addDigest(blob.digest);
-    const attached = referrers.of(image.manifest.digest);
-    for (const referrer of attached.toReversed())
+    const told = (await this.#stored(image)) ?? (await this.#fetched(image, request, options.signal));
+    if (!told)
+      throw new LadingError('not_found', `rebuild "${ref}": the image has no provenance`, {
+        hint: 'build it with lading, and without --provenance=false',
+      });
+    const replay = replayOf(told.predicate, image.config, told.memory, request);
+    return await this.#replay(image, replay, { ...options, lease, ignoreTimes: request.ignoreTimes === true });
+  }
+
+  async #stored({ manifest }: Image): Promise<Told | undefined> {
+    const { referrers, content } = this.#d;
+    for (const referrer of referrers.of(manifest.digest).toReversed())
       for (const { predicateType, predicate } of await readStatements(content, referrer))
-        if (predicateType === PROVENANCE) {
-          const memory = referrer.local as BuildMemory | undefined;
-          const replay = replayOf(predicate, image.config, memory, request);
-          return await this.#replay(image, replay, { ...options, lease, ignoreTimes: request.ignoreTimes === true });
-        }
-    throw new LadingError('not_found', `rebuild "${ref}": the image has no provenance`, {
-      hint: 'build it with lading, and without --provenance=false',
-    });
+        if (predicateType === PROVENANCE) return { predicate, memory: referrer.local as BuildMemory | undefined };
+    return undefined;
+  }
+
+  /** Of an image that was pulled: from where it was pulled. */
+  async #fetched(
+    { id, manifest }: Image,
+    { credentials = {} }: RebuildRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Told | undefined> {
+    const names = (this.#d.images.namesByImage().get(id) ?? []).map(({ name }) => parseReference(name));
+    for (const name of names.filter(({ digest }) => digest !== undefined)) {
+      const auth = credentialsFor(formatReference(name), credentials);
+      const call = { ...(auth ? { auth } : {}), ...(signal ? { signal } : {}) };
+      const found = await this.#statementsAt(name, manifest.digest, call);
+      const last = found.at(-1);
+      if (last) return { predicate: last.predicate, memory: undefined };
+    }
+    return undefined;
+  }
+
+  async #statementsAt(name: Reference, subject: Digest, call: CallOptions): Promise<Statement[]> {
+    try {
+      return await fetchStatements(this.#d.registries, name, subject, PROVENANCE, call);
+    } catch (error) {
+      if (!isLadingError(error)) throw error;
+      const { code, message, hint } = error;
+      const attempted = `rebuild: fetch the provenance of ${familiarRepository(name)}: ${message}`;
+      throw new LadingError(code, attempted, { cause: error, ...(hint === undefined ? {} : { hint }) });
+    }
   }
 
   async #replay(
@@ -169,6 +213,12 @@ export class Rebuilder {
 async function removeScratch(folder: string): Promise<void> {
   const mounted = await readdir(join(folder, 'mounts')).catch(() => []);
   if (mounted.length === 0) await rm(folder, { recursive: true, force: true });
+}
+
+/** A build as provenance tells it. */
+interface Told {
+  readonly predicate: unknown;
+  readonly memory: BuildMemory | undefined;
 }
 
 interface Comparison {

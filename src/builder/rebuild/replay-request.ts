@@ -11,6 +11,8 @@ export interface RebuildRequest {
   /** Values that the provenance does not tell. */
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly secrets?: ReadonlyMap<string, Uint8Array>;
+  /** By registry, for what has to be fetched. */
+  readonly credentials?: NonNullable<BuildRequest['credentials']>;
   /** Compare all but modification times. */
   readonly ignoreTimes?: boolean;
 }
@@ -85,6 +87,7 @@ export function replayOf(
       ...(hosts === undefined ? {} : { extraHosts: hosts.split(',') }),
       ...given('allow', take('allow')?.split(',')),
       ...given('secrets', options.secrets),
+      ...given('credentials', options.credentials),
     },
   };
 }

@@ -6,7 +6,7 @@ import { parsePlatform } from '../../../oci/index.ts';
 import type { Call } from '../../http/call.ts';
 import { boolean, integer, isZero, list, map, pick, shape, string, type Check } from '../../http/fields.ts';
 import { requireTrustedPeer } from '../../http/peer.ts';
-import { toCredentials } from '../../http/registry-auth.ts';
+import { credentialsOf } from '../../http/registry-auth.ts';
 
 /**
  * Media type of lading's own build request: four bytes, big-endian, with the length of a JSON document; the document
@@ -109,12 +109,7 @@ export async function parseBuildRequest(call: Call): Promise<BuildRequest> {
     ...settings,
     platforms: (platforms ?? []).map((text) => parsePlatform(text)),
     secrets: new Map(Object.entries(secrets ?? {}).map(([id, text]) => [id, Buffer.from(text, 'base64')])),
-    credentials: Object.fromEntries(
-      Object.entries(credentials ?? {}).flatMap(([server, value]) => {
-        const found = toCredentials(value);
-        return found === undefined ? [] : [[server, found]];
-      }),
-    ),
+    credentials: credentialsOf(credentials),
     context: contextOf(call, context ?? {}, body),
   };
 }

@@ -3,12 +3,19 @@ import { isAbsolute } from 'node:path';
 import { LadingError, toLadingError } from '../../../errors/index.ts';
 import { readJson } from '../../http/body.ts';
 import { param, type Handler } from '../../http/call.ts';
-import { boolean, map, pick, string } from '../../http/fields.ts';
+import { boolean, map, pick, shape, string } from '../../http/fields.ts';
+import { credentialsOf } from '../../http/registry-auth.ts';
 import { JsonStream } from '../../http/json-stream.ts';
 import { requireTrustedPeer } from '../../http/peer.ts';
 import { BUILD_EVENTS } from './build.ts';
 
-const FIELDS = { folder: string, buildArgs: map(string), secrets: map(string), ignoreTimes: boolean };
+const FIELDS = {
+  folder: string,
+  buildArgs: map(string),
+  secrets: map(string),
+  ignoreTimes: boolean,
+  credentials: shape({}),
+};
 
 /** Builds an image again and compares: the events of the build, then a line of kind "verdict" or "error". */
 export const verifyRebuild: Handler = async (call) => {
@@ -30,14 +37,20 @@ export const verifyRebuild: Handler = async (call) => {
 };
 
 function parseRequest(body: unknown): RebuildRequest {
-  const { folder, secrets, ...rest } = pick(body ?? {}, FIELDS, 'rebuild') as {
+  const { folder, secrets, credentials, ...rest } = pick(body ?? {}, FIELDS, 'rebuild') as {
     folder?: string;
     secrets?: Record<string, string>;
     buildArgs?: Record<string, string>;
     ignoreTimes?: boolean;
+    credentials?: Record<string, unknown>;
   };
   if (folder !== undefined && (!isAbsolute(folder) || folder.includes('\0')))
     throw new LadingError('invalid_argument', `invalid context: "${folder.slice(0, 300)}": an absolute path is wanted`);
   const bytes = Object.entries(secrets ?? {}).map(([id, text]) => [id, Buffer.from(text, 'base64')] as const);
-  return { ...rest, ...(folder === undefined ? {} : { folder }), secrets: new Map(bytes) };
+  return {
+    ...rest,
+    ...(folder === undefined ? {} : { folder }),
+    secrets: new Map(bytes),
+    credentials: credentialsOf(credentials),
+  };
 }

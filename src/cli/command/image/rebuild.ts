@@ -6,6 +6,7 @@ import type { Command, Invocation } from '../../command.ts';
 import { bool, list, text } from '../../flags.ts';
 import type { BuildDisplay } from '../../progress/build-display.ts';
 import { EXIT_FAILURE, ExitError, UsageError } from '../../usage-error.ts';
+import { allCredentials } from '../../credentials.ts';
 import { displayFor } from './build.ts';
 
 export const command: Command = {
@@ -40,11 +41,13 @@ async function verify({ args: [image = ''], flags, context }: Invocation): Promi
   const quiet = flags.bool('quiet') || flags.text('progress') === 'quiet';
   const display = await displayFor(flags, context, quiet);
   const folder = flags.text('context');
+  const credentials = await allCredentials(context);
   const events = context.client.images.rebuild(image, {
     buildArgs: argsOf(flags.list('build-arg'), context.env),
     secrets: secretsOf(flags.list('secret'), context.env),
     ignoreTimes: flags.bool('ignore-times'),
     ...(folder === undefined ? {} : { folder: resolve(folder) }),
+    ...(credentials === undefined ? {} : { credentials }),
   });
   return shown(events, display);
 }

@@ -113,7 +113,7 @@ describe('the npm package', { skip }, () => {
     const { status, stdout, stderr } = spawnSync(program, args, {
       cwd,
       encoding: 'utf8',
-      env: { ...process.env, PATH: path },
+      env: { ...process.env, PATH: path, NODE_TEST_CONTEXT: undefined },
     });
     assert.equal(status, 0, `${program} ${args.join(' ')}\n${stdout}${stderr}`);
     return stdout;
@@ -150,6 +150,29 @@ describe('the npm package', { skip }, () => {
     };
     writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
     run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], app);
+  });
+
+  it('every example of the guide compiles, and those that only describe run', () => {
+    const guide = readFileSync(join(ROOT, 'docs/typescript.md'), 'utf8');
+    const examples = [...guide.matchAll(/^```ts\n([^]*?)^```$/gm)].map((match) => match[1] ?? '');
+    assert.ok(examples.length >= 8);
+    const files = examples.map((text, i) => {
+      writeFileSync(join(app, `example${i}.ts`), text);
+      return `example${i}.ts`;
+    });
+    const { compilerOptions } = JSON.parse(readFileSync(join(app, 'tsconfig.json'), 'utf8')) as {
+      compilerOptions: object;
+    };
+    writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts', ...files] }));
+    run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], app);
+    const imports = files.map((file) => `import * as ${file.slice(0, -3)} from './${file}';`);
+    writeFileSync(
+      join(app, 'all.ts'),
+      `${imports.join('\n')}\nexport const all = [${files.map((file) => file.slice(0, -3)).join()}];`,
+    );
+    const output = run('node', ['all.ts'], app);
+    const shown = /`toDockerfile\(\)` writes[^]*?^```\n([^]*?)^```$/m.exec(guide)?.[1] ?? 'nothing';
+    assert.ok(output.includes(shown), output);
   });
 
   it('describes a build where it is installed', () => {

@@ -20,7 +20,7 @@ import type { FilesContext, LayoutContext } from './context/named-contexts.ts';
 import { loadLayout } from './context/oci-layout.ts';
 import { openFiles, type OpenFiles } from './context/open-files.ts';
 import { digestUnits } from './copy/digest-units.ts';
-import { selectUnits, type CopyUnit } from './copy/select.ts';
+import { selectUnits, walkUnit, type CopyUnit } from './copy/select.ts';
 import { httpMaterial, type Downloads } from './copy/downloads.ts';
 import { gitMaterial } from './copy/git-sources.ts';
 import type { BuildExplainer, FilesRead } from './explain/build-explainer.ts';
@@ -254,6 +254,18 @@ export class BuildSession implements AsyncDisposable {
   async select(source: FileSource, selection: Selection): Promise<{ tree: FileTree; units: CopyUnit[] }> {
     const tree = await this.open(source);
     return { tree, units: selectUnits(tree, selection.sources, { parents: selection.parents }) };
+  }
+
+  /** Whether what is selected is not any more what its digest was made of. Of layers it always is. */
+  async hasChanged(source: FileSource, selection: Selection): Promise<boolean> {
+    if (source.kind === 'layers') return false;
+    const { tree, units } = await this.select(source, selection);
+    for (const unit of units) {
+      if (tree.hasChanged(unit.path, unit.stat)) return true;
+      for await (const entries of walkUnit(tree, unit, undefined, this.o.signal))
+        if (entries.some(({ path, stat }) => tree.hasChanged(path, stat))) return true;
+    }
+    return false;
   }
 
   /** A new scratch folder that lives as long as the build. */

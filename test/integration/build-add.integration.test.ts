@@ -56,6 +56,22 @@ test('ADD of an address: mode 600, the time of Last-Modified, which does not cou
   });
 });
 
+test('ADD of several sources: a later one replaces what an earlier one brought', { skip }, async () => {
+  const context = { kind: 'directory', path: harness.context({ x: 'local' }) } as const;
+  await serving(
+    (_request, response) => void response.end('remote'),
+    async (url) => {
+      for (const [sources, expected] of [
+        [`x ${url}/x`, 'remote'],
+        [`${url}/x x`, 'local'],
+      ] as const) {
+        const { image } = await harness.build({ context, dockerfileText: `FROM scratch\nADD ${sources} /d/\n` });
+        assert.equal(await readInImage(harness, image, 'd/x'), expected);
+      }
+    },
+  );
+});
+
 test('ADD asks with the etag it knows and transfers nothing that is unchanged', { skip }, async () => {
   const seen: (string | undefined)[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {

@@ -175,6 +175,25 @@ interface Entry {
   readonly linkName?: string;
 }
 
+test('a RUN whose mounted context changes while it runs is not remembered', { skip }, async () => {
+  const path = harness.context({ 'src/file': 'old' });
+  const dockerfileText =
+    'FROM busybox\nRUN --mount=target=/c,source=src cat /c/file > /seen && echo ready && sleep 0.3 && cat /c/file > /later\n';
+  const request = { context: { kind: 'directory', path }, dockerfileText } as const;
+  const first = await harness.build(request, {
+    onEvent: (event) => {
+      if (event.kind === 'output' && event.text.includes('ready')) writeFileSync(join(path, 'src/file'), 'new');
+    },
+  });
+  assert.equal(await readInImage(harness, first.image, 'later'), 'new');
+  writeFileSync(join(path, 'src/file'), 'old');
+  const second = await harness.build(request);
+  assert.deepEqual(second.statuses.slice(-1), ['RUN done']);
+  assert.equal(await readInImage(harness, second.image, 'later'), 'old');
+  writeFileSync(join(path, 'unrelated'), 'x');
+  assert.deepEqual((await harness.build(request)).statuses.slice(-1), ['RUN cached']);
+});
+
 test('a tar context cannot write or read outside of its folder', { skip }, async () => {
   const tar = join(harness.context({}), 'context.tar');
   const build = async (dockerfileText: string) =>

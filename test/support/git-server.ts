@@ -113,6 +113,7 @@ export class GitServer {
           GIT_CONFIG_VALUE_0: '*',
         },
       });
+      child.stdin.on('error', () => undefined);
       child.stdin.end(body);
       const out: Buffer[] = [];
       child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

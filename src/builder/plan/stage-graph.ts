@@ -149,7 +149,8 @@ export class StageGraph {
 
   /** What a named context of that name means. */
   #context(name: string, platform: string | undefined): Source | undefined {
-    const context = this.#contexts.find(name, platform === undefined ? undefined : parsePlatform(platform));
+    const target = platform ?? this.#globalArgs.get('TARGETPLATFORM');
+    const context = this.#contexts.find(name, target === undefined ? undefined : parsePlatform(target));
     const forPlatform = platform === undefined ? {} : { platform };
     if (!context) return undefined;
     switch (context.kind) {

@@ -58,6 +58,8 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
   const { chmod } = instruction;
   const chown = instruction.link ? await numericOwner(context, instruction.chown) : instruction.chown;
   const unpack = instruction.kind === 'add' ? (instruction.unpack ?? null) : false;
+  const kinds = instruction.kind === 'copy' ? [] : instruction.sources.map(sourceKind);
+  const isMixed = new Set(kinds).size > 1;
   let isUnsettled = false;
   const operation = (below: ChainID | undefined): LayerOperation => ({
     kind: instruction.kind,
@@ -67,6 +69,7 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
       dest,
       files: local?.digest ?? null,
       loose: loose.map(({ name, digest }) => [name, digest]),
+      ...(isMixed ? { order: kinds } : {}),
       ...(repositories.length > 0 ? { git: repositories.map(({ key }) => key) } : {}),
       chown: chown ?? null,
       chmod: chmod !== undefined && isOctal(chmod) ? Number.parseInt(chmod, 8).toString(8) : (chmod ?? null),
@@ -106,9 +109,20 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
           signal: session.o.signal,
         };
         const target = { rootfs, mountPoint: mounted.path, dest, options };
-        if (selection.sources.length > 0) await copyLocal(session, source, selection, target, unpack !== false);
-        for (const repository of repositories) await copyRepository(session, repository, target);
-        await copyLoose(context, loose, target, unpack === true);
+        const [files, commits] = [[...loose], [...repositories]];
+        // In the order they are written: a later source replaces what an earlier one brought.
+        for (const text of instruction.sources)
+          switch (instruction.kind === 'copy' ? 'local' : sourceKind(text)) {
+            case 'local':
+              await copyLocal(session, source, { ...selection, sources: [text] }, target, unpack !== false);
+              break;
+            case 'git':
+              await copyRepository(session, commits.shift()!, target);
+              break;
+            case 'http':
+              await copyLoose(context, files.splice(0, 1), target, unpack === true);
+          }
+        await copyLoose(context, files, target, unpack === true);
       } finally {
         await mounted.release();
       }
@@ -157,7 +171,9 @@ async function copyLocal(
   const { tree, units } = await session.select(source, selection);
   for (const unit of units) {
     if (unpack && unit.stat.type === 'file' && (await isArchive(tree, unit.path)))
-      await unpackTo(readFileOf(tree, unit.path), { rootfs, mountPoint, dest, options });
+      await unpackTo(readFileOf(tree, unit.path), { rootfs, mountPoint, dest, options }).then(() => {
+        if (tree.hasChanged(unit.path, unit.stat)) options.onChange?.(unit.path);
+      });
     else await copyUnits(rootfs, dest, tree, [unit], options);
   }
 }

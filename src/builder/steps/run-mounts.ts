@@ -13,6 +13,8 @@ import type { BuildSession } from '../session.ts';
 export interface StepMounts {
   readonly key: readonly unknown[];
   readonly targets: readonly string[];
+  /** After the step: whether files it saw changed while it ran. */
+  hasChanged(): Promise<boolean>;
   /** Runs `work` with everything prepared, and takes it down afterwards. */
   use<T>(work: (ready: ReadyMounts) => Promise<T>): Promise<T>;
 }
@@ -43,6 +45,10 @@ export async function prepareMounts(
   return {
     key: prepared.map(({ key }) => key),
     targets: prepared.flatMap(({ target }) => target ?? []),
+    hasChanged: async () => {
+      for (const mount of prepared) if ((await mount.hasChanged?.()) === true) return true;
+      return false;
+    },
     use: (work) =>
       session.o.cacheMounts.use(caches, (folders) => opened(prepared, folders, work), { signal: session.o.signal }),
   };

@@ -62,7 +62,9 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
   const extraHosts = [...(request.extraHosts ?? [])];
   const privileged = run.security === 'insecure';
   const mounts = await prepareMounts(session, stage, config, run.mounts);
+  let isUnsettled = false;
   return {
+    isUnsettled: () => isUnsettled,
     kind: 'run',
     text: run.original,
     parent,
@@ -107,6 +109,7 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
         await runStep(context, step, ready.secrets);
       });
       signal.throwIfAborted();
+      isUnsettled = await mounts.hasChanged();
       const lowerDirs = await session.o.snapshotter.lowerDirsOf(parent);
       removeMountStubs(upperDir, lowerDirs, mounts.targets);
     },

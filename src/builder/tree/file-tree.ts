@@ -61,10 +61,18 @@ export class FileTree implements Disposable {
   names(folder: string): readonly string[] {
     const known = this.#names.get(folder);
     if (known) return known;
-    const all = this.#namesIn(folder);
-    const names = this.#ignore ? all.filter((name) => this.stat(joinPath(folder, name)) !== undefined) : all;
+    const names = this.#visibleNames(folder);
     if (this.#names.size < MAX_REMEMBERED) this.#names.set(folder, names);
     return names;
+  }
+
+  /** Whether something is not any more what was found at first: another file, other bytes, other names in a folder. */
+  hasChanged(path: string, stat: FileStat): boolean {
+    const now = this.#rawStat(path);
+    if (!now || now.type !== stat.type || now.mode !== stat.mode) return true;
+    if (now.type !== 'directory') return now.identity !== stat.identity;
+    const known = this.#names.get(path);
+    return known !== undefined && known.join('/') !== this.#visibleNames(path).join('/');
   }
 
   readLink(path: string): string {
@@ -127,6 +135,11 @@ export class FileTree implements Disposable {
 
   #pathOf(path: string): string {
     return path === '' ? `${this.#base}/.` : `${this.#base}/${path}`;
+  }
+
+  #visibleNames(folder: string): readonly string[] {
+    const all = this.#namesIn(folder);
+    return this.#ignore ? all.filter((name) => this.stat(joinPath(folder, name)) !== undefined) : all;
   }
 
   #namesIn(folder: string): string[] {

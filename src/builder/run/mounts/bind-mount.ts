@@ -35,6 +35,7 @@ export async function filesMount(
       const source = await sourceOf(session, files, selection, mount.readOnly, opening);
       return { mounts: [bindMount(source, target, mount.readOnly)] };
     },
+    hasChanged: () => session.hasChanged(files, selection),
   };
 }
 

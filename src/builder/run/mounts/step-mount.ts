@@ -14,6 +14,8 @@ export interface StepMount {
   /** It needs this cache's folder. */
   readonly cache?: CacheMount;
   open(opening: Opening): Promise<OpenedMount>;
+  /** Asked after the step: whether its files changed meanwhile, so that the key does not say what the step saw. */
+  hasChanged?(): Promise<boolean>;
 }
 
 export interface Opening {

@@ -110,7 +110,7 @@ class DryRun {
     this.#predefined = predefinedArgs({
       build,
       target: platform,
-      targetStage: options.target ?? 'default',
+      targetStage: options.target ?? dockerfile.stages.at(-1)?.name ?? 'default',
       given: this.#given,
     });
     this.#globals = evaluateGlobalArgs(dockerfile, this.#predefined, this.#given);

@@ -47,8 +47,7 @@ export async function answerCall(
 
 function planOf(dockerfile: Dockerfile, { buildArgs, target, platforms = [] }: BuildRequest) {
   const platform: Platform = platforms[0] ?? hostPlatform();
-  const targetStage = target === undefined || target === '' ? 'default' : target;
-  const args = new BuildArgs(buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage });
+  const args = new BuildArgs(buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage: target });
   return { args, platform, graph: new StageGraph(dockerfile, args.global) };
 }
 

@@ -260,7 +260,7 @@ export class Builder {
   /** @param requested the platform, when the user named one: then base images have to be for it */
   async #buildPlatform(platform: Platform, requested: Platform | undefined, parts: Parts): Promise<Built> {
     const { request, dockerfile, context, progress } = parts;
-    const targetStage = request.target === undefined || request.target === '' ? 'default' : request.target;
+    const targetStage = request.target;
     const args = new BuildArgs(request.buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage });
     const epoch = await settleEpoch(args, async () => this.#commitTime(request, context));
     const graph = new StageGraph(dockerfile, args.global, parts.contexts);

@@ -36,6 +36,9 @@ interface StepOutcome extends StepDetails {
 /** Of what makes no layer. */
 const AT_ONCE: StepOutcome = { cached: true };
 
+/** Arguments that are read by the builder and are no variables. */
+const NOT_ENV: readonly string[] = ['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE'];
+
 class StageBuilder {
   readonly #stage: Stage;
   readonly #session: BuildSession;
@@ -114,7 +117,11 @@ class StageBuilder {
   }
 
   #argValues(): Map<string, string> {
-    return new Map([...this.#state.args].flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+    return new Map(
+      [...this.#state.args].flatMap(([key, value]) =>
+        value === undefined || NOT_ENV.includes(key) ? [] : [[key, value]],
+      ),
+    );
   }
 
   async #apply(instruction: Instruction, step: StepProgress | undefined): Promise<StepOutcome> {

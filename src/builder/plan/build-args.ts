@@ -1,9 +1,12 @@
 import { evaluateGlobalArgs, predefinedArgs, type Dockerfile } from '../../dockerfile/index.ts';
+import { LadingError } from '../../errors/index.ts';
 import type { Platform } from '../../oci/index.ts';
 
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 /** Usable in RUN without being declared; kept out of history and cache keys. */
 const PROXY_ARGS: readonly string[] = [...PROXIES, ...PROXIES.map((name) => name.toLowerCase())];
+
+const DEFAULT_HOSTNAME = 'buildkitsandbox';
 
 /** The arguments of one build: what the user gave, the platform's, and what the Dockerfile declares before its first FROM. */
 export class BuildArgs {
@@ -17,7 +20,8 @@ export class BuildArgs {
 
   constructor(given: Readonly<Record<string, string>>, dockerfile: Dockerfile, platforms: Platforms) {
     this.given = new Map(Object.entries(given));
-    this.predefined = predefinedArgs({ ...platforms, given: this.given });
+    const targetStage = platforms.targetStage || dockerfile.stages.at(-1)?.name || 'default';
+    this.predefined = predefinedArgs({ ...platforms, targetStage, given: this.given });
     this.global = evaluateGlobalArgs(dockerfile, this.predefined, this.given);
     for (const key of this.predefined.keys()) this.#consumed.add(key);
     for (const { args } of dockerfile.globalArgs) for (const { key } of args) this.#consumed.add(key);
@@ -29,12 +33,26 @@ export class BuildArgs {
     return this.given.get(key) ?? declared ?? this.global.get(key);
   }
 
-  /** Proxy settings, "NAME=value". */
+  /** Proxy settings, "NAME=value": programs look for either casing, so both are there. */
   proxies(): string[] {
-    return PROXY_ARGS.flatMap((name) => {
-      const value = this.given.get(name);
-      return value === undefined ? [] : `${name}=${value}`;
+    return PROXIES.flatMap((name) => {
+      const lower = name.toLowerCase();
+      const value = this.given.get(lower) ?? this.given.get(name);
+      return value === undefined ? [] : [`${name}=${value}`, `${lower}=${value}`];
     });
+  }
+
+  /** Name of the machine as RUN steps see it. @throws invalid_argument */
+  hostname(): string {
+    const name = this.given.get('BUILDKIT_SANDBOX_HOSTNAME') || DEFAULT_HOSTNAME;
+    if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(name)) return name;
+    throw new LadingError(
+      'invalid_argument',
+      `invalid BUILDKIT_SANDBOX_HOSTNAME: ${JSON.stringify(name.slice(0, 100))}`,
+      {
+        hint: 'letters, digits, ".", "_" and "-", at most 63',
+      },
+    );
   }
 
   /** Given, but declared nowhere that was built. */
@@ -53,8 +71,8 @@ export class BuildArgs {
 export interface Platforms {
   readonly build: Platform;
   readonly target: Platform;
-  /** Name of the stage asked for, "default" without. */
-  readonly targetStage: string;
+  /** Name of the stage asked for: absent is the last one. */
+  readonly targetStage?: string | undefined;
 }
 
 function isBuiltIn(key: string): boolean {

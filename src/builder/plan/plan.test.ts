@@ -6,7 +6,7 @@ import { BuildArgs } from './build-args.ts';
 import { StageGraph } from './stage-graph.ts';
 
 const AMD64 = { os: 'linux', architecture: 'amd64' };
-const PLATFORMS = { build: AMD64, target: { os: 'linux', architecture: 'arm64' }, targetStage: 'default' };
+const PLATFORMS = { build: AMD64, target: { os: 'linux', architecture: 'arm64' } };
 
 function plan(text: string, given: Record<string, string> = {}) {
   const dockerfile = parseDockerfile(text);
@@ -78,12 +78,20 @@ test('BuildArgs gives the user, then the stage, then the global value', () => {
   assert.equal(args.valueOf('U', 'stage'), 'user');
   assert.equal(args.valueOf('TARGETARCH', undefined), 'arm64');
   assert.equal(args.valueOf('NOTHING', undefined), undefined);
+  assert.equal(args.valueOf('TARGETSTAGE', undefined), 'default');
+  assert.equal(plan('FROM x AS y').args.valueOf('TARGETSTAGE', undefined), 'y');
   assert.deepEqual(args.unused(), ['L']);
   assert.equal(plan('FROM x', { TARGETARCH: 'mine' }).args.valueOf('TARGETARCH', undefined), 'mine');
 });
 
 test('BuildArgs knows proxies and SOURCE_DATE_EPOCH without declaration', () => {
   const { args } = plan('FROM x', { http_proxy: 'p', SOURCE_DATE_EPOCH: '0', BUILDKIT_INLINE_CACHE: '1' });
-  assert.deepEqual(args.proxies(), ['http_proxy=p']);
+  assert.deepEqual(args.proxies(), ['HTTP_PROXY=p', 'http_proxy=p']);
+  assert.equal(args.hostname(), 'buildkitsandbox');
+  assert.equal(plan('FROM x', { BUILDKIT_SANDBOX_HOSTNAME: 'me' }).args.hostname(), 'me');
+  assert.throws(
+    () => plan('FROM x', { BUILDKIT_SANDBOX_HOSTNAME: '../x' }).args.hostname(),
+    /invalid BUILDKIT_SANDBOX/,
+  );
   assert.deepEqual(args.unused(), []);
 });

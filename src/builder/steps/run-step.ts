@@ -34,7 +34,6 @@ export interface RunStepContext {
 
 type StepOptions = Pick<ExecutedStep, 'limits' | 'ulimits' | 'shmSizeBytes' | 'cgroupParent'>;
 
-const HOSTNAME = 'buildkitsandbox';
 const SCRIPT_FOLDER = '/dev/pipes';
 
 /** The argument vector a RUN executes; a script with "#!" is a file that is mounted. */
@@ -60,6 +59,7 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
   const user = config.User ?? '';
   const network = networkOf(run, request.networkMode);
   const extraHosts = [...(request.extraHosts ?? [])];
+  const hostname = session.o.args.hostname();
   const privileged = run.security === 'insecure';
   const mounts = await prepareMounts(session, stage, config, run.mounts);
   let isUnsettled = false;
@@ -77,6 +77,7 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
       network,
       extraHosts,
       mounts: mounts.key,
+      ...(session.o.args.given.has('BUILDKIT_SANDBOX_HOSTNAME') ? { hostname } : {}),
       ...(privileged ? { security: 'insecure' } : {}),
     },
     notes: {
@@ -102,7 +103,7 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
           process,
           mounts: [...files, ...ready.mounts],
           networkMode: network,
-          hostname: HOSTNAME,
+          hostname,
           extraHosts,
           privileged,
         };

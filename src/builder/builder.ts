@@ -41,6 +41,7 @@ import { Progress } from './progress.ts';
 import { CacheMounts } from './run/cache-mounts.ts';
 import { checkEntitlementNames, checkStages } from './run/entitlements.ts';
 import { FailedSteps } from './run/failed-steps.ts';
+import { checkLimits } from './run/limits.ts';
 import { LazySnapshotter } from './remote-cache/lazy-snapshotter.ts';
 import { TravellingCache } from './remote-cache/travelling-cache.ts';
 import { Scratch } from './scratch.ts';
@@ -49,11 +50,13 @@ import { Solver } from './solver.ts';
 import { buildStage } from './stage-builder.ts';
 import type { StageResult } from './stage-result.ts';
 import { FileDigests } from './tree/file-digests.ts';
-import type { BuildEvent, BuildLease, BuildRequest, BuildResult, BuilderDependencies } from './types.ts';
+import type { BuildEvent, BuildLease, BuildRequest, BuildResult, BuilderDependencies, Drained } from './types.ts';
 
 export interface BuildOptions {
   readonly onEvent: (event: BuildEvent) => void;
   readonly signal?: AbortSignal;
+  /** Asked after each piece of output: the step that printed it waits for the promise. Undefined when the reader keeps up. */
+  readonly drained?: Drained;
   /** Sees what was built before it is exported. */
   readonly inspect?: (built: readonly BuiltPlatform[]) => Promise<void>;
 }
@@ -108,10 +111,11 @@ export class Builder {
    * finished steps stay in the cache.
    * @throws invalid_argument with the failing lines of the Dockerfile; cancelled
    */
-  async build(request: BuildRequest, { onEvent, signal, inspect }: BuildOptions): Promise<BuildResult> {
+  async build(request: BuildRequest, { onEvent, signal, drained, inspect }: BuildOptions): Promise<BuildResult> {
     const whole = signal ?? new AbortController().signal;
     try {
       checkEntitlementNames(request);
+      checkLimits(request);
       checkAttestations(request);
       const names = request.tags.map((tag) => withDefaultTag(parseReference(tag)));
       checkOutputs(request, names);
@@ -124,7 +128,7 @@ export class Builder {
         signal: whole,
       });
       const startedAt = new Date().toISOString();
-      return await this.#build(request, { names, lease, context, startedAt, onEvent, inspect, signal: whole });
+      return await this.#build(request, { names, lease, context, startedAt, onEvent, drained, inspect, signal: whole });
     } catch (error) {
       if (signal?.aborted) throw new LadingError('cancelled', 'build: cancelled', { cause: error });
       if (error instanceof DockerfileError) throw withSnippet(error);
@@ -287,6 +291,7 @@ export class Builder {
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
       failedSteps: this.failedSteps,
+      drained: parts.drained,
       explainer: parts.explainer,
       scratch: this.#scratch,
       repositories: this.#repositories,
@@ -376,6 +381,7 @@ interface Run {
   /** RFC 3339. */
   readonly startedAt: string;
   readonly onEvent: (event: BuildEvent) => void;
+  readonly drained: Drained | undefined;
   readonly inspect: BuildOptions['inspect'];
   readonly signal: AbortSignal;
 }

@@ -40,7 +40,7 @@ import type { Solver } from './solver.ts';
 import type { StageResult, StepOrigin } from './stage-result.ts';
 import type { FileDigests } from './tree/file-digests.ts';
 import { FileTree } from './tree/file-tree.ts';
-import type { BuildLease, BuildRequest, BuilderDependencies, StepExecutor } from './types.ts';
+import type { BuildLease, BuildRequest, BuilderDependencies, Drained, StepExecutor } from './types.ts';
 
 /** Files a COPY or a bind mount reads: the context, or a stack of layers (undefined: none). */
 export type FileSource =
@@ -86,6 +86,7 @@ export interface SessionOptions {
   readonly snapshotter: Snapshotter;
   readonly executor: StepExecutor;
   readonly failedSteps: FailedSteps;
+  readonly drained: Drained | undefined;
   readonly explainer: BuildExplainer;
   readonly log: Log;
   readonly resolveBase: BuilderDependencies['resolveBase'];

@@ -32,6 +32,9 @@ export interface ExecutedStep {
   readonly privileged?: boolean;
 }
 
+/** Undefined, or a promise to wait for before more is printed. */
+export type Drained = () => Promise<void> | undefined;
+
 /** Runs RUN steps in throw-away containers. */
 export interface StepExecutor {
   /**
@@ -42,7 +45,8 @@ export interface StepExecutor {
   run(
     step: ExecutedStep,
     io: {
-      readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+      /** A returned promise holds back what the step prints. */
+      readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | undefined;
       readonly signal?: AbortSignal;
       /** The kernel killed something of the step for want of memory. */
       readonly onOutOfMemory?: () => void;

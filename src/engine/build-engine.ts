@@ -6,6 +6,7 @@ import type {
   RebuildRequest,
   RebuildVerdict,
   TerminalSize,
+  Drained,
 } from '../builder/index.ts';
 import { LocalCacheMounts } from './cache-mounts.ts';
 import type { BuildHistory } from './builds/index.ts';
@@ -43,10 +44,10 @@ export class LocalBuilder implements BuildEngine {
 
   async build(
     request: BuildRequest,
-    { onEvent, signal }: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
+    { signal, ...options }: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal; drained?: Drained },
   ): Promise<BuildResult> {
     const either = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
-    const build = this.#build(request, { onEvent, signal: either });
+    const build = this.#build(request, { ...options, signal: either });
     this.#running.add(build);
     try {
       return await build;
@@ -63,7 +64,7 @@ export class LocalBuilder implements BuildEngine {
 
   async #build(
     request: BuildRequest,
-    options: { onEvent: (event: BuildEvent) => void; signal: AbortSignal },
+    options: { onEvent: (event: BuildEvent) => void; signal: AbortSignal; drained?: Drained },
   ): Promise<BuildResult> {
     const { id, recorder } = this.history.begin(request);
     const onEvent = (event: BuildEvent): void => {

@@ -12,6 +12,7 @@ import type {
   PruneOptions,
   RebuildRequest,
   RebuildVerdict,
+  Drained,
   StepTerminal,
   TerminalSize,
 } from '../builder/index.ts';
@@ -496,7 +497,7 @@ export interface BuildEngine {
   /** A failing step throws LadingError whose message names it and its exit code. The `result` event is the caller's to make. */
   build(
     request: BuildRequest,
-    options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal },
+    options: { onEvent: (event: BuildEvent) => void; signal?: AbortSignal; drained?: Drained },
   ): Promise<BuildResult>;
   /** The stream of an output that a build's 'export' event announced; given once. Who reads it destroys it to cancel. @throws not_found */
   openExport(id: string): Promise<Readable>;

@@ -7,7 +7,8 @@ import { LadingError } from '../errors/index.ts';
 import { RUNTIME_ENV, startFailure, type RuntimeDriver } from './oci/index.ts';
 import type { OciSpec } from './spec/index.ts';
 
-type OnOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+/** A returned promise holds back what is printed. */
+type OnOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | undefined | void;
 
 export interface RunIo {
   readonly onOutput: OnOutput;
@@ -44,8 +45,8 @@ export async function runToEnd(
   });
   if (io.stdin) feed(io.stdin, child);
   const output = new HeldOutput(() => existsSync(pidFile), io.onOutput);
-  child.stdout?.on('data', (chunk: Buffer) => output.stdout(chunk));
-  child.stderr?.on('data', (chunk: Buffer) => output.stderr(chunk));
+  passOn(child.stdout!, (chunk) => output.stdout(chunk), io.signal);
+  passOn(child.stderr!, (chunk) => output.stderr(chunk), io.signal);
   const stopKilling = killOnAbort(driver, id, io.signal);
   try {
     const status = await ended(child);
@@ -65,6 +66,23 @@ function feed(stdin: Readable, child: ChildProcess): void {
   child.stdin?.on('error', () => stdin.unpipe());
   stdin.on('error', () => child.stdin?.end());
   if (child.stdin) stdin.pipe(child.stdin);
+}
+
+/** Reads on when the receiver has taken a chunk; at once when the run is cancelled, for then nobody does. */
+function passOn(
+  stream: Readable,
+  receive: (chunk: Buffer) => Promise<void> | undefined | void,
+  signal: AbortSignal | undefined,
+): void {
+  const resume = (): void => void stream.resume();
+  signal?.addEventListener('abort', resume, { once: true });
+  stream.once('close', () => signal?.removeEventListener('abort', resume));
+  stream.on('data', (chunk: Buffer) => {
+    const taken = receive(chunk);
+    if (!taken || signal?.aborted) return;
+    stream.pause();
+    void taken.finally(resume);
+  });
 }
 
 async function ended(child: ChildProcess): Promise<number> {
@@ -107,11 +125,12 @@ class HeldOutput {
     this.#onOutput = onOutput;
   }
 
-  stdout(chunk: Buffer): void {
-    this.#onOutput('stdout', chunk);
+  stdout(chunk: Buffer): Promise<void> | undefined | void {
+    return this.#onOutput('stdout', chunk);
   }
 
-  stderr(chunk: Buffer): void {
+  stderr(chunk: Buffer): Promise<void> | undefined | void {
+    if (this.#started && this.#held.length === 0) return this.#onOutput('stderr', chunk);
     this.#held.push(chunk);
     this.#release();
   }
@@ -132,6 +151,6 @@ class HeldOutput {
   }
 
   #flush(): void {
-    for (const chunk of this.#held.splice(0)) this.#onOutput('stderr', chunk);
+    for (const chunk of this.#held.splice(0)) void this.#onOutput('stderr', chunk);
   }
 }

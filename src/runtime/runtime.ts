@@ -218,7 +218,8 @@ export interface ContainerRuntime {
     spec: ContainerSpec,
     bundleDir: string,
     io: {
-      readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+      /** A returned promise holds back what is printed. */
+      readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | undefined | void;
       readonly stdin?: Readable;
       readonly signal?: AbortSignal;
       /** Called before the end when the kernel killed something inside for want of memory (runc only). */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   truncateSync,
@@ -12,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { BuildTraces, Watched, until } from '../support/build-traces.ts';
+import { BuildTraces, Watched, readIfThere, until } from '../support/build-traces.ts';
 import { BUSYBOX, importBusybox } from '../support/busybox.ts';
 import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
 
@@ -148,6 +149,22 @@ describe('RUN steps', { skip }, () => {
         /process "\/bin\/sh -c tail \/dev\/zero" did not complete successfully: exit code: 137: out of memory/,
       );
       assert.match(text, /hint: the step may take 20 MiB of memory: raise --memory/);
+    });
+
+    test('a step that prints more than its reader takes waits, and costs the daemon no memory', async () => {
+      const peakKb = (): number =>
+        Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1]);
+      const before = peakKb();
+      const context = contextOf(['RUN yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']);
+      const traces = new BuildTraces(daemon, CGROUP);
+      const client = new Watched(daemon.spawnLading([...flags, context]));
+      // The client stops reading: the daemon's socket fills, and then the step has to wait.
+      await until('the step runs', () => traces.list().some((path) => path.includes('/steps/')));
+      client.process.kill('SIGSTOP');
+      await until('the step waits', () => writerIsBlocked());
+      assert.ok(peakKb() - before < 100 * 1024, `${peakKb() - before} KB more than before`);
+      await client.end('SIGKILL');
+      await traces.assertNone();
     });
 
     test('a step that takes too long is killed, with all it started', async () => {
@@ -419,4 +436,10 @@ function hostNetwork(): string {
 /** Only runc keeps a cgroup until it can be asked. */
 function outOfMemorySkip(): string | false {
   return existsSync('/usr/bin/runc') || existsSync('/usr/sbin/runc') ? false : 'needs runc';
+}
+
+/** Whether the one process of this machine that repeats our word sleeps in its write. */
+function writerIsBlocked(): boolean {
+  const found = spawnSync('pgrep', ['-f', 'yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'], { encoding: 'utf8' });
+  return found.stdout.split('\n').some((pid) => pid !== '' && readIfThere(`/proc/${pid}/wchan`).includes('pipe'));
 }

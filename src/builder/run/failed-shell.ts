@@ -37,7 +37,7 @@ export function bannerOf(step: ExecutedStep, error: unknown): string {
 /** As one would type it: the script of a shell form, else the quoted words. */
 function commandOf({ process: { args } }: ExecutedStep): string {
   const last = args.at(-1) ?? '';
-  if (args.length > 2 && args.at(-2) === '-c') return last.replaceAll('\n', ' ; ').slice(0, 4000);
+  if (args.length > 2 && args.at(-2) === '-c') return last.trimEnd().replaceAll('\n', ' ; ').slice(0, 4000);
   return args
     .map((word) => (/^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
     .join(' ');

@@ -136,13 +136,16 @@ async function runStep(context: RunStepContext, step: ExecutedStep, secrets: rea
 }
 
 async function runProcess(context: RunStepContext, step: ExecutedStep, secrets: readonly Uint8Array[]): Promise<void> {
-  const { signal, executor, request } = context.session.o;
+  const { signal, executor, request, drained } = context.session.o;
   const { args } = step.process;
   const mask = new SecretMask(secrets, (stream, chunk) => context.step.output(stream, chunk));
   let outOfMemory = false;
   const exitCode = await executor
     .run(step, {
-      onOutput: (stream, chunk) => mask.write(stream, chunk),
+      onOutput: (stream, chunk) => {
+        mask.write(stream, chunk);
+        return drained?.();
+      },
       onOutOfMemory: () => (outOfMemory = true),
       signal,
     })

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { BuildEvent, BuildRequest } from '../../../engine/index.ts';
 import { LadingError, toLadingError } from '../../../errors/index.ts';
 import { param, type Call, type Handler } from '../../http/call.ts';
@@ -19,11 +20,26 @@ export const build: Handler = async (call) => {
 
 /** Builds; the result event is the last one. */
 async function runBuild(
-  { engine, signal }: Call,
+  { engine, signal, response }: Call,
   request: BuildRequest,
   onEvent: (event: BuildEvent) => void,
 ): Promise<Extract<BuildEvent, { kind: 'result' }>> {
-  return { kind: 'result', ...(await engine.builder.build(request, { onEvent, signal })) };
+  return {
+    kind: 'result',
+    ...(await engine.builder.build(request, { onEvent, signal, drained: () => drained(response) })),
+  };
+}
+
+/** A client that reads slowly holds back the step that prints; one that has gone does not. */
+function drained(response: ServerResponse): Promise<void> | undefined {
+  if (!response.writableNeedDrain || response.destroyed) return undefined;
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.once('drain', done).once('close', done);
+  });
 }
 
 async function sendClassic(call: Call, request: BuildRequest): Promise<void> {

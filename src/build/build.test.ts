@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { dirname, resolve } from 'node:path';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { describe } from './describe.ts';
 import {
   arg,
@@ -222,6 +223,23 @@ test('dryRun() plays a build: the executor sees what the process would, the resu
   await assert.rejects(app.dryRun({ run: ({ args }) => (args.includes('--fast') ? 7 : 0) }), {
     message: /^src\/build\/build\.test\.ts:\d+: process "check --fast" did not complete successfully: exit code: 7$/,
   });
+});
+
+test('dryRun() runs the triggers of a base', async () => {
+  const parent = image('x').onbuild((later) => later.run('triggered').env({ BY: 'trigger' }));
+  const { config, runs } = await image(parent).run('own').dryRun();
+  assert.deepEqual(
+    runs.map(({ text }) => text),
+    ['RUN triggered', 'RUN own'],
+  );
+  assert.ok(config.Env?.includes('BY=trigger'));
+  assert.equal(config.OnBuild, undefined);
+});
+
+test('a stage in a text is an error, in a console it is its Dockerfile', () => {
+  const stage = image('x').run('y');
+  assert.throws(() => `--from=${stage as unknown as string}`, { message: 'a stage is not a text' });
+  assert.equal(inspect(stage), 'FROM x\nRUN y\n');
 });
 
 test('describe() asks a function for each platform and remembers the arguments it read', async () => {

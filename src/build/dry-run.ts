@@ -3,6 +3,7 @@ import {
   evaluateGlobalArgs,
   expandInstruction,
   parseDockerfile,
+  parseInstruction,
   predefinedArgs,
   runCommand,
   type Dockerfile,
@@ -125,6 +126,9 @@ class DryRun {
     const known = this.#done.get(stage);
     if (known) return known;
     const state = await this.#base(stage);
+    const { OnBuild: triggers, ...config } = state.config;
+    state.config = config;
+    for (const trigger of triggers ?? []) await this.#step(parseInstruction(trigger), stage, state);
     for (const instruction of stage.instructions) {
       for (const from of fromsOf(instruction)) {
         const source = this.#named(from, stage);

@@ -1,5 +1,6 @@
 import { LadingError } from '../errors/index.ts';
-import { checkLines, type Draft } from './instructions.ts';
+import { checkLines } from './command-line.ts';
+import type { Draft } from './draft.ts';
 import { flagValue, fold, heredocBody, heredocName, heredocText, jsonWords, word } from './quote.ts';
 import { GitSource, HttpSource, InlineFile, type From } from './sources.ts';
 import { checkText, hasBreak, literalOf, Reference, written, type Text } from './values.ts';

@@ -1,22 +1,24 @@
 import { LadingError } from '../errors/index.ts';
 import { filesDraft, type AddOptions, type AddSource, type CopyOptions, type CopySource } from './files.ts';
+import type { Command } from './command-line.ts';
 import {
-  argDraft,
   commandDraft,
-  exposeDraft,
   healthcheckDraft,
-  maintainerDraft,
-  pairsDraft,
   runDraft,
   shellDraft,
-  volumeDraft,
-  wordDraft,
-  type Command,
-  type Draft,
   type HealthcheckOptions,
-  type Port,
   type RunOptions,
   type RunShellOptions,
+} from './commands.ts';
+import type { Draft } from './draft.ts';
+import {
+  argDraft,
+  exposeDraft,
+  maintainerDraft,
+  pairsDraft,
+  volumeDraft,
+  wordDraft,
+  type Port,
 } from './instructions.ts';
 import type { BuildOptions, RunningBuild } from './build-options.ts';
 import type { DryRunOptions, DryRunResult } from './dry-run.ts';
@@ -196,6 +198,18 @@ export class Image {
       const { buildTargets } = await import('./store.ts');
       return buildTargets(new Map([['', this]]), options, { onEvent, signal });
     }, options);
+  }
+
+  /** A stage in a text would be a mistake nobody sees. */
+  [Symbol.toPrimitive](): never {
+    throw new LadingError('invalid_argument', 'a stage is not a text', {
+      hint: 'give it as it is: image(stage), copy({ from: stage, … }), bind(target, { from: stage })',
+    });
+  }
+
+  /** console.log() shows the Dockerfile. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.plan().dockerfile;
   }
 
   #add(what: string, make: () => Draft): Image {

@@ -46,7 +46,9 @@ export {
   type NamedContext,
 } from './sources.ts';
 export type { AddOptions, AddSource, CopyOptions, CopySource } from './files.ts';
-export type { Command, Duration, HealthcheckOptions, Port, RunOptions, RunShellOptions } from './instructions.ts';
+export type { Command } from './command-line.ts';
+export type { Duration, HealthcheckOptions, RunOptions, RunShellOptions } from './commands.ts';
+export type { Port } from './instructions.ts';
 export type { DockerfileOptions } from './render.ts';
 export type { Place } from './place.ts';
 export type { Plan, PlanOptions, PlannedStage, PlannedStep } from './plan.ts';

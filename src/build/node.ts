@@ -1,6 +1,7 @@
 import { DockerfileError, expandInstruction, parseInstruction } from '../dockerfile/index.ts';
 import { LadingError, messageOf } from '../errors/index.ts';
-import { argDraft, argsOf, type Draft } from './instructions.ts';
+import { argsOf, type Draft } from './draft.ts';
+import { argDraft } from './instructions.ts';
 import { callerPlace, type Place } from './place.ts';
 import { problem } from './problem.ts';
 import { checkReference, NamedContext, type From, type Names } from './sources.ts';

@@ -29,6 +29,8 @@ export interface Rendered {
 /** `image.toDockerfile()`: for other builders, so what only lading can read is refused. */
 export function renderDockerfile(image: Image, options: DockerfileOptions): string {
   const graph = graphOf(new Map([['', image]]));
+  if (graph.globals.some((arg) => argDraft(arg).breaks === true))
+    throw new LadingError('invalid_argument', 'no Dockerfile can hold a line break in the default of an argument');
   for (const step of graph.stages.flatMap(({ steps }) => steps))
     if (step.breaks === true)
       throw problem(

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { file, image, openStore, scratch } from '../../src/build/index.ts';
@@ -48,6 +50,28 @@ describe('builds in TypeScript without a daemon', { skip }, () => {
     await store.close();
     assert.equal(readFileSync('/proc/self/mounts', 'utf8'), mountsBefore);
     assert.deepEqual(existsSync(join(dataRoot, 'run/steps')) ? readdirSync(join(dataRoot, 'run/steps')) : [], []);
+  });
+
+  it('another process waits until the store is free', async () => {
+    const dataRoot = join(dir, 'data');
+    const store = await openStore({ dataRoot });
+    const program = join(dir, 'other.ts');
+    writeFileSync(
+      program,
+      `import { scratch } from '${join(import.meta.dirname, '../../src/build/index.ts')}';
+const running = scratch().label({ other: 1 }).build({ dataRoot: '${dataRoot}', context: '${dir}/root' });
+process.stdout.write('asked\\n');
+process.stdout.write((await running).imageId ?? '');`,
+    );
+    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const output = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    assert.equal(String((await output.next()).value), 'asked\n');
+    const mine = await store.build(scratch().label({ mine: 1 }), { context: join(dir, 'root') });
+    assert.ok(mine.imageId);
+    await store.close();
+    assert.match(String((await output.next()).value), /^sha256:[a-f0-9]{64}$/);
+    const [status] = await once(child, 'close');
+    assert.equal(status, 0);
   });
 
   it('outputs are written where the program runs, with and without a daemon', async () => {

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-const PROGRAM = /\.[cm]?[jt]s$/;
+/** `Dockerfile.ts` is somebody's Dockerfile. */
+const PROGRAM = /(?:^|\/)(?!(?:docker|container)file\b)[^/]*\.[cm]?[jt]s$/i;
 
 /** The PATH of the context and the -f file as they are meant, when the build is a program. */
 export interface ProgramFile {

@@ -205,6 +205,50 @@ test('a repository cannot bring links out of itself, hooks or filters', { skip }
   await inImage(added.image, (root) => assert.ok(lstatSync(join(root, 'r/link')).isSymbolicLink()));
 });
 
+test('trees that no git would write do not lead out of the checkout', { skip }, async () => {
+  const victim = harness.context({ kept: 'kept' });
+  git.commit('crafted', { Dockerfile: 'FROM scratch\nCOPY . /\n' });
+  const module = git.commit('module', { new: 'evil' });
+  const blob = (text: string): string => git.input('crafted', text, 'hash-object', '-w', '--stdin');
+  const raw = (id: string): Buffer => Buffer.from(id, 'hex');
+  const tree = (...entries: readonly (readonly [mode: string, name: string, id: string])[]): string => {
+    const bytes = entries.flatMap(([mode, name, id]) => [Buffer.from(`${mode} ${name}\0`), raw(id)]);
+    return git.input('crafted', Buffer.concat(bytes), 'hash-object', '-t', 'tree', '-w', '--literally', '--stdin');
+  };
+  const [evil, dockerfile] = [blob('evil'), blob('FROM scratch\nCOPY . /\n')];
+  const link = blob(victim);
+  const inner = tree(['100644', 'kept', evil], ['100644', 'new', evil]);
+  const config = tree(['100644', 'config', blob('[core]\n\tfsmonitor = touch /tmp/pwned\n')]);
+  const trees = {
+    twice: tree(['100644', 'Dockerfile', dockerfile], ['120000', 'a', link], ['40000', 'a', inner]),
+    twiceReversed: tree(['100644', 'Dockerfile', dockerfile], ['40000', 'a', inner], ['120000', 'a', link]),
+    dotdot: tree(['100644', 'Dockerfile', dockerfile], ['40000', '..', inner]),
+    slash: tree(['100644', 'Dockerfile', dockerfile], ['100644', `../${victim.split('/').at(-1)}/new`, evil]),
+    absolute: tree(['100644', 'Dockerfile', dockerfile], ['100644', join(victim, 'new'), evil]),
+    dotgit: tree(['40000', '.git', config], ['100644', 'Dockerfile', dockerfile]),
+    submoduleBehindLink: tree(
+      ['100644', '.gitmodules', blob(`[submodule "x"]\n\tpath = a\n\turl = ${git.url('module')}\n`)],
+      ['100644', 'Dockerfile', dockerfile],
+      ['120000', 'a', link],
+      ['160000', 'a', module],
+    ),
+  };
+  for (const [name, id] of Object.entries(trees)) {
+    const commit = git.git('crafted', 'commit-tree', '-m', name, id);
+    git.git('crafted', 'update-ref', `refs/heads/${name}`, commit);
+    const outcome = await harness.build({ context: { kind: 'git', address: `${git.url('crafted')}#${name}` } }).then(
+      ({ image }) => image,
+      (error: Error & { code?: string }) => error,
+    );
+    if (outcome instanceof Error)
+      assert.match(String((outcome as { code?: string }).code), /^(?:invalid_argument|conflict)$/, name);
+    else assert.ok(!(await filesOf(outcome)).some((path) => path.startsWith('.git/')), name);
+    assert.deepEqual(readdirSync(victim), ['kept'], name);
+    assert.equal(readFileSync(join(victim, 'kept'), 'utf8'), 'kept', name);
+  }
+  assert.ok(!existsSync('/tmp/pwned'));
+});
+
 test('a remote that does not answer, and one that is not there, end with a clear error', { skip }, async () => {
   const silent = createServer(() => undefined);
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

@@ -60,6 +60,13 @@ export class GitServer {
     return stdout.trim();
   }
 
+  /** Runs git with bytes on its standard input. */
+  input(name: string, bytes: string | Uint8Array, ...args: string[]): string {
+    const { status, stdout, stderr } = spawnSync('git', args, { cwd: join(this.root, name), env: ENV, input: bytes });
+    if (status !== 0) throw new Error(`git ${args.join(' ')}: ${stderr.toString()}`);
+    return stdout.toString().trim();
+  }
+
   /** Writes files and commits them on the current branch (at first "main"). @returns the commit */
   commit(name: string, files: Readonly<Record<string, string>>): string {
     const dir = join(this.root, name);

@@ -89,7 +89,7 @@ function pickEntry({ manifests }: ImageIndex, layout: LayoutContext): Descriptor
     manifests.find((entry) => nameOf(entry) === wanted || nameOf(entry)?.endsWith(`:${wanted}`));
   const found =
     digest !== undefined
-      ? (manifests.find((entry) => entry.digest === digest) ?? undefined)
+      ? manifests.find((entry) => entry.digest === digest)
       : tag !== undefined
         ? tagged(tag)
         : (tagged('latest') ?? (manifests.length === 1 ? manifests[0] : undefined));

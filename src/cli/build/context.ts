@@ -31,7 +31,8 @@ export async function resolveContext(
   if (program) return { ...program, ...(await contextAlone(context, path, program, inPlace)) };
   // Archives are taken as they are: what they leave out they leave out, whatever .dockerignore says.
   if (path === '-') return { ...(await fromStdin(context, file)), ignoreText: '' };
-  if (isGitAddress(path)) return { context: { kind: 'git', address: path }, dockerfile: file };
+  // "github.com/x/y" may be a folder, too.
+  if (isGitAddress(path) && !existsSync(path)) return { context: { kind: 'git', address: path }, dockerfile: file };
   if (/^https?:\/\//.test(path)) return { context: { kind: 'http', address: path }, dockerfile: file };
   const folder = folderOf(path);
   const source = await dockerfileOf(context, folder, file);

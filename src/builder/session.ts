@@ -28,6 +28,7 @@ import type { GitAccess } from './git/git-auth.ts';
 import type { GitRepositories } from './git/repositories.ts';
 import { Materials } from './materials.ts';
 import type { BuildArgs } from './plan/build-args.ts';
+import { withNearName } from './plan/near-name.ts';
 import type { Source, StageGraph } from './plan/stage-graph.ts';
 import type { PlatformProgress, StepProgress } from './progress.ts';
 import type { CacheMounts } from './run/cache-mounts.ts';
@@ -151,7 +152,9 @@ export class BuildSession implements AsyncDisposable {
     const { wanted, key } = this.#baseKey(reference, platform);
     let image = this.#bases.get(key);
     if (!image) {
-      image = this.#resolve(reference, wanted, step);
+      image = this.#resolve(reference, wanted, step).catch((error: unknown) => {
+        throw withNearName(error, reference, this.o.dockerfile.stages);
+      });
       image.then(
         (found) => this.#knownBases.set(key, found),
         () => undefined,

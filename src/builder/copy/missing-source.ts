@@ -23,8 +23,7 @@ function hintFor(tree: FileTree, path: string): string {
   const where = folder === '' ? 'at the root of what is copied from' : `in "${folder}"`;
   const names = tree.names(folder).filter((name) => name.length <= MAX_NAME && !/[\x00-\x1f\x7f]/.test(name));
   const near = nearNames(missing, names);
-  if (near.length > 0)
-    return `did you mean ${near.map((name) => `"${joinPath(folder, name)}"`).join(' or ')}? Sources are relative to the build context`;
+  if (near.length > 0) return `did you mean ${near.map((name) => `"${joinPath(folder, name)}"`).join(' or ')}?`;
   if (names.length === 0) return `there is nothing ${where}`;
   const rest = names.length > MAX_SHOWN ? `, and ${names.length - MAX_SHOWN} more` : '';
   return `there is no "${missing}" ${where}, only ${names.slice(0, MAX_SHOWN).join(', ')}${rest}`;
@@ -45,7 +44,9 @@ function deepestFolder(tree: FileTree, path: string): { folder: string; missing:
 function nearNames(name: string, names: readonly string[]): string[] {
   const lower = name.toLowerCase();
   const byLower = new Map(names.map((one) => [one.toLowerCase(), one]));
-  const same = byLower.get(lower) ?? byLower.get(nearest(lower, byLower.keys()) ?? '');
+  // In a short name two edits leave little of it.
+  const options = [...byLower.keys()].filter((one) => lower.length > 4 || one[0] === lower[0]);
+  const same = byLower.get(lower) ?? byLower.get(nearest(lower, options) ?? '');
   if (same !== undefined) return [same];
   const stem = lower.replace(/\..*$/, '');
   return stem.length < 3 ? [] : names.filter((one) => one.toLowerCase().startsWith(stem)).slice(0, 2);

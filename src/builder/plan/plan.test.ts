@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDockerfile } from '../../dockerfile/index.ts';
 import type { BuildStepError } from '../build-error.ts';
+import { LadingError } from '../../errors/index.ts';
 import { BuildArgs } from './build-args.ts';
+import { withNearName } from './near-name.ts';
 import { StageGraph } from './stage-graph.ts';
 
 const AMD64 = { os: 'linux', architecture: 'amd64' };
@@ -94,4 +96,21 @@ test('BuildArgs knows proxies and SOURCE_DATE_EPOCH without declaration', () => 
     /invalid BUILDKIT_SANDBOX/,
   );
   assert.deepEqual(args.unused(), []);
+});
+
+test('withNearName() names the stage or image that was meant, when nobody has the one asked for', () => {
+  const stages = [{ name: 'alpha' }, {}];
+  const hint = 'check the network';
+  const missing = new LadingError('not_found', 'no such image', { hint });
+  const found = withNearName(missing, 'alphq', stages);
+  assert(found instanceof LadingError);
+  assert.deepEqual(
+    [found.message, found.code, found.hint],
+    ['alphq: no such image (did you mean alpha?)', 'not_found', hint],
+  );
+  assert.match(String(withNearName(missing, 'busibox', [])), /did you mean busybox\?/);
+  assert.equal(withNearName(missing, 'alpha', stages), missing);
+  assert.equal(withNearName(missing, 'other/thing', stages), missing);
+  const cancelled = new LadingError('cancelled', 'x');
+  assert.equal(withNearName(cancelled, 'alphq', stages), cancelled);
 });

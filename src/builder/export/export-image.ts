@@ -1,3 +1,4 @@
+import { LadingError, toLadingError } from '../../errors/index.ts';
 import type { ImageRecord } from '../../image/index.ts';
 import { familiarReference, parseReference, type Reference } from '../../oci/index.ts';
 import { asStep, attached, primaryOf, type Exported, type Exporting } from './exporting.ts';
@@ -21,9 +22,19 @@ async function push(output: ImageOutput, exporting: Exporting): Promise<ImageDoc
     const documents = await exporting.documents(output.form);
     const attestations = await attached(documents, exporting);
     const context = { content, registries, credentials: request.credentials ?? {}, attestations, step, signal };
-    for (const name of output.names) await pushDocuments(documents, name, output, context);
+    for (const name of output.names)
+      await pushDocuments(documents, name, output, context).catch((error: unknown) => {
+        throw notPushed(name, error);
+      });
     return documents;
   });
+}
+
+/** Names before this one are in their registries; this one is as it was. */
+function notPushed(name: Reference, error: unknown): LadingError {
+  const { code, message, hint } = toLadingError(error, 'push');
+  const options = hint === undefined ? { cause: error } : { cause: error, hint };
+  return new LadingError(code, `push ${familiarReference(name)}: ${message}`, options);
 }
 
 /** What was pushed is stored as it was pushed: it has the registry's digest here too. */

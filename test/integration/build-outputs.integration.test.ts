@@ -229,7 +229,11 @@ describe('outputs of a build', { skip: skip ?? false }, () => {
     const before = json<{ Id: string }[]>(daemon.ok('inspect', '127.0.0.1:1/app:1'))[0]?.Id;
     const { status, stderr } = daemon.lading([
       'build',
-      ...['--push', '-t', '127.0.0.1:1/app:1', '--label', 'new=1', '--iidfile', path('not-written'), context],
+      '--push',
+      '--tag=127.0.0.1:1/app:1',
+      '--label=new=1',
+      `--iidfile=${path('not-written')}`,
+      context,
     ]);
     assert.equal(status, 1);
     assert.match(stderr, /ERROR: failed to build: push 127\.0\.0\.1:1\/app:1/);

@@ -30,7 +30,8 @@ test('replayOf() reads a build back from its provenance', () => {
     'add-hosts': 'a:1,b:2',
   };
   const value = predicate({ args }, { data: Buffer.from('FROM x').toString('base64') });
-  const { request, pins } = replayOf(value, hostPlatform(), undefined, { folder: '/tmp' });
+  const own = { buildArgNames: [] };
+  const { request, pins } = replayOf(value, hostPlatform(), own, { folder: '/tmp' });
   assert.deepEqual(pins, [{ uri: 'pkg:docker/a@1', digest: { sha256: 'b' } }]);
   const { context, dockerfile, dockerfileText, buildArgs, labels, target, networkMode, extraHosts, platforms } =
     request;
@@ -56,6 +57,20 @@ test('replayOf() pins a Git context to its commit', () => {
   assert.deepEqual(request.context, { kind: 'git', address: `https://example.org/r.git#${COMMIT}:sub` });
   assert.equal(atCommit('https://example.org/r.git', COMMIT), `https://example.org/r.git#${COMMIT}`);
   assert.throws(() => atCommit('https://example.org/r.git', 'main'), { code: 'invalid_argument' });
+});
+
+test('replayOf() executes no text, uses no path and grants nothing of a provenance from elsewhere', () => {
+  const data = Buffer.from('FROM x').toString('base64');
+  const value = predicate({ args: { allow: 'security.insecure' } }, { data });
+  const { request } = replayOf(value, hostPlatform(), undefined, { folder: '/tmp' });
+  assert.deepEqual([request.dockerfileText, request.allow], [undefined, undefined]);
+  assert.deepEqual(replayOf(value, hostPlatform(), { folder: '/tmp', buildArgNames: [] }, {}).request.allow, [
+    'security.insecure',
+  ]);
+  for (const args of [{ 'force-network-mode': 'host' }, { 'context:x': '/etc' }, { 'context:x': 'oci-layout:///etc' }])
+    assert.throws(() => replayOf(predicate({ args }), hostPlatform(), undefined, { folder: '/tmp' }), {
+      code: 'permission_denied',
+    });
 });
 
 test('replayOf() says which input is missing', () => {

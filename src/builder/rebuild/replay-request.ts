@@ -45,7 +45,10 @@ interface Predicate {
   };
 }
 
-/** The build that a provenance tells of, to be done again. @throws invalid_argument for what it does not tell */
+/**
+ * The build that a provenance tells of, to be done again. One that came from a registry (`memory` is undefined) may be anybody's: of it are taken names,
+ * arguments and digests, but no text to execute, no path of this machine, no entitlement.
+ * @throws invalid_argument for what it does not tell */
 export function replayOf(
   value: unknown,
   platform: Platform,
@@ -65,7 +68,10 @@ export function replayOf(
     throw new LadingError('not_implemented', 'rebuild: squashed images cannot be verified');
   const buildArgs = { ...under('build-arg:'), ...options.buildArgs };
   if (metadata.buildkit_completeness?.request !== true) checkArguments(buildArgs, memory);
-  const data = metadata.buildkit_metadata?.source?.infos?.[0]?.data;
+  const isOwn = memory !== undefined;
+  const data = isOwn ? metadata.buildkit_metadata?.source?.infos?.[0]?.data : undefined;
+  const networkMode = take('force-network-mode');
+  if (!isOwn && networkMode === 'host') throw refused('the network of the host');
   const hosts = take('add-hosts');
   return {
     pins: pinsOf(buildDefinition.resolvedDependencies),
@@ -83,9 +89,9 @@ export function replayOf(
       outputs: [{ type: 'cacheonly', attrs: {} }],
       attestations: { provenance: false },
       ...given('target', take('target')),
-      ...given('networkMode', take('force-network-mode')),
+      ...given('networkMode', networkMode),
       ...(hosts === undefined ? {} : { extraHosts: hosts.split(',') }),
-      ...given('allow', take('allow')?.split(',')),
+      ...given('allow', isOwn ? take('allow')?.split(',') : undefined),
       ...given('secrets', options.secrets),
       ...given('credentials', options.credentials),
     },
@@ -124,12 +130,17 @@ function contextsOf(
 ): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(named).map(([name, value]) => {
+      if (value.startsWith('/') || value.startsWith('oci-layout:')) throw refused('a folder of this machine');
       if (!value.startsWith('local:')) return [name, value];
       const path = memory?.contexts?.[name];
       if (path !== undefined) return [name, path];
       throw new LadingError('invalid_argument', `rebuild: the named context "${name}" was a folder of another machine`);
     }),
   );
+}
+
+function refused(what: string): LadingError {
+  return new LadingError('permission_denied', `rebuild: the provenance of another machine wants ${what}`);
 }
 
 /** Arguments whose values the provenance leaves out, as in mode min, have to be given. */

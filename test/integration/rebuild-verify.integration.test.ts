@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { BUSYBOX, importBusybox } from '../support/busybox.ts';
+import { GitServer } from '../support/git-server.ts';
 import { startRegistry } from '../support/registry-process.ts';
 import { TestDaemon, daemonSkipReason, type CommandOutcome } from '../support/test-daemon.ts';
 
@@ -156,6 +158,49 @@ CMD ["cat", "/who"]
     const unverified = daemon.lading(['rebuild', tag]);
     assert.match(unverified.stderr, /--verify is wanted/);
   });
+
+  it('builds Git sources again at their commits, with the commit as the epoch', async () => {
+    const git = await GitServer.start();
+    try {
+      git.commit('lib', { f: 'lib' });
+      const source = `FROM ${BUSYBOX}\nCOPY . /ctx/\nADD ${git.url('lib')}#main /lib/\nRUN touch /made\n`;
+      const commit = git.commit('app', { 'sub/Dockerfile': source, 'sub/a': '1' });
+      const tag = 'rebuilt:git';
+      const address = `${git.url('app')}#main:sub`;
+      const flags = ['--provenance=max', '--build-arg', 'SOURCE_DATE_EPOCH=context'];
+      const built = await ladingWhileServing('build', '-q', '-t', tag, ...flags, address);
+      assert.equal(built.status, 0, built.stderr);
+      git.commit('app', { 'sub/a': '2' });
+      git.commit('lib', { f: 'other' });
+      const outcome = await ladingWhileServing('rebuild', '--verify', '-q', tag);
+      assert.match(outcome.stdout, /^identical: /, outcome.stderr);
+      const statement = JSON.parse(daemon.ok('image', 'provenance', tag)) as {
+        buildDefinition: { externalParameters: { configSource: object; request: { args: object } } };
+      };
+      const { configSource, request } = statement.buildDefinition.externalParameters;
+      assert.deepEqual(configSource, {
+        uri: `${git.url('app')}#refs/heads/main:sub`,
+        digest: { sha1: commit },
+        path: 'Dockerfile',
+      });
+      // 2020-01-02T03:04:05Z, when the server commits.
+      assert.deepEqual(request.args, { 'build-arg:SOURCE_DATE_EPOCH': '1577934245' });
+    } finally {
+      await git.stop();
+    }
+  });
+
+  /** As daemon.lading, but this process goes on serving meanwhile. */
+  async function ladingWhileServing(...args: string[]): Promise<CommandOutcome> {
+    const child = daemon.spawnLading(args);
+    child.stdin?.end();
+    const [stdout, stderr, status] = await Promise.all([
+      text(child.stdout!),
+      text(child.stderr!),
+      new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 128))),
+    ]);
+    return { status, stdout, stderr };
+  }
 
   it('verifies an image of another machine by what its registry tells', async () => {
     await using registry = await startRegistry(join(folder, 'registry'));

@@ -21,6 +21,21 @@ export interface StoreOptions {
   readonly registryMirrors?: readonly string[];
 }
 
+/** Absent means no limit. */
+export interface StepLimits {
+  readonly memoryBytes?: number;
+  /** Memory and swap together; -1 is unlimited. */
+  readonly memorySwapBytes?: number;
+  readonly cpuShares?: number;
+  readonly cpuPeriodUs?: number;
+  readonly cpuQuotaUs?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  readonly pids?: number;
+  /** A step that runs longer is killed and fails. */
+  readonly timeoutMs?: number;
+}
+
 /** What `lading build` takes as flags. */
 export interface BuildOptions extends StoreOptions {
   /** Folder of the files that steps copy; default the working folder. */
@@ -48,7 +63,20 @@ export interface BuildOptions extends StoreOptions {
   readonly network?: 'default' | 'none' | 'host';
   readonly allow?: readonly ('network.host' | 'security.insecure')[];
   readonly squash?: 'stage' | 'since-base';
+  /** Say for each step that runs why it was not in the cache: events of kind "explain". */
   readonly explain?: boolean;
+  /** How the image was made, attached to it. */
+  readonly provenance?: false | 'min' | 'max';
+  /** What is in the image, attached to it. */
+  readonly sbom?: boolean;
+  /** What each step may take of the machine. */
+  readonly limits?: StepLimits;
+  /** Stages whose steps are not looked up in the cache. */
+  readonly noCacheFilter?: readonly string[];
+  /** "host:address" */
+  readonly extraHosts?: readonly string[];
+  /** Name under which the build is recorded; default: the first tag, or the context's folder. */
+  readonly name?: string;
   /** What the rules of .dockerignore say; default the context's file. */
   readonly ignore?: readonly string[];
   readonly onEvent?: (event: BuildEvent) => void;

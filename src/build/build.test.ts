@@ -246,15 +246,16 @@ test('describe() asks a function for each platform and remembers the arguments i
   const program = ({ args, platform }: { args: Record<string, string | undefined>; platform: string }): Image =>
     image('x').label({ flavour: args['FLAVOUR'] ?? '', ...(args['SPLIT'] ? { platform } : {}) });
   const platforms = ['linux/amd64', 'linux/arm64'];
-  const described = await describe(program, { args: { FLAVOUR: 'mint', OTHER: 'x' }, platforms });
-  assert.match(described.dockerfile, /^# src\/build\/build\.test\.ts:\d+\nFROM x\nLABEL flavour=mint\n$/);
+  const folder = import.meta.dirname;
+  const described = await describe(program, { args: { FLAVOUR: 'mint', OTHER: 'x' }, platforms, folder });
+  assert.match(described.dockerfile, /^# build\.test\.ts:\d+\nFROM x\nLABEL flavour=mint\n$/);
   assert.deepEqual(described.argsRead, ['FLAVOUR', 'SPLIT']);
-  await assert.rejects(describe(program, { args: { SPLIT: '1' }, platforms }), {
+  await assert.rejects(describe(program, { args: { SPLIT: '1' }, platforms, folder }), {
     message: 'the program describes different builds for linux/amd64 and linux/arm64: one build makes all platforms',
   });
-  const several = await describe({ a: image('x').run('a'), b: image('x').run('b') }, { args: {}, platforms });
+  const several = await describe({ a: image('x').run('a'), b: image('x').run('b') }, { args: {}, platforms, folder });
   assert.deepEqual([several.targets, several.wanted], [{ a: 'a', b: 'b' }, null]);
   const usesDefault = image('x').run('d');
-  const reordered = await describe({ default: usesDefault, b: usesDefault.run('b') }, { args: {}, platforms });
+  const reordered = await describe({ default: usesDefault, b: usesDefault.run('b') }, { args: {}, platforms, folder });
   assert.equal(reordered.wanted, 'default');
 });

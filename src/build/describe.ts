@@ -20,16 +20,18 @@ export interface DescribeOptions {
   readonly args: Readonly<Record<string, string>>;
   /** At least one. */
   readonly platforms: readonly string[];
+  /** Of the program: the Dockerfile names its lines relative to it, so that it is the same wherever it is described. */
+  readonly folder: string;
 }
 
 /** Describes a program's default export; a function is asked once for each platform. @throws invalid_argument */
-export async function describe(exported: unknown, { args, platforms }: DescribeOptions): Promise<Description> {
+export async function describe(exported: unknown, { args, platforms, folder }: DescribeOptions): Promise<Description> {
   const read = new Set<string>();
   const described = [];
   for (const platform of platforms) {
     const value: unknown =
       typeof exported === 'function' ? await exported({ args: watched(args, read), platform }) : exported;
-    described.push({ platform, ...describeValue(value) });
+    described.push({ platform, ...describeValue(value, folder) });
   }
   const [first, ...rest] = described;
   if (!first) throw new LadingError('internal', 'describe: no platform was given');
@@ -44,8 +46,8 @@ export async function describe(exported: unknown, { args, platforms }: DescribeO
   return { ...description, argsRead: [...read] };
 }
 
-function describeValue(value: unknown): Omit<Description, 'argsRead'> {
-  const { graph, rendered } = renderTargets(targetsOf(value), { places: true });
+function describeValue(value: unknown, folder: string): Omit<Description, 'argsRead'> {
+  const { graph, rendered } = renderTargets(targetsOf(value), { places: folder });
   const names = new Map<string, string>();
   for (const [name, stage] of graph.targets) if (name !== '') names.set(name, calledIn(graph, stage));
   for (const stage of graph.stages) if (stage.name !== undefined) names.set(stage.name, stage.name);

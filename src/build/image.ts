@@ -194,9 +194,10 @@ export class Image {
    * @throws invalid_argument when a step fails, permission_denied without root and without daemon, cancelled
    */
   build(options: BuildOptions = {}): RunningBuild {
+    const { file } = callerPlace();
     return runBuild(async (onEvent, signal) => {
       const { buildTargets } = await import('./store.ts');
-      return buildTargets(new Map([['', this]]), options, { onEvent, signal });
+      return buildTargets(new Map([['', this]]), options, { onEvent, signal, program: file });
     }, options);
   }
 

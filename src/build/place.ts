@@ -23,11 +23,11 @@ export function callerPlace(): Place {
   return { file: '', line: 0, column: 0 };
 }
 
-/** "build.ts:12": relative to the working folder where that is shorter to read. */
-export function formatPlace({ file, line }: Place): string {
+/** "build.ts:12": relative to the working folder, or to `folder`, where that is shorter to read. */
+export function formatPlace({ file, line }: Place, folder = process.cwd()): string {
   if (file === '') return 'the program';
-  const near = relative(process.cwd(), file);
-  return `${near.startsWith('..') || isAbsolute(near) ? file : near}:${line}`;
+  const near = relative(folder, file);
+  return `${near.startsWith('../../..') || isAbsolute(near) ? file : near}:${line}`;
 }
 
 function pathOf(script: string): string {

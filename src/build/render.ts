@@ -8,8 +8,8 @@ import { NamedContext } from './sources.ts';
 import { written, type Text } from './values.ts';
 
 export interface DockerfileOptions {
-  /** Write above each instruction which line of the program said it. Default false. */
-  readonly places?: boolean;
+  /** Write above each instruction which line of the program said it, with paths relative to the working folder (true) or to a folder. */
+  readonly places?: boolean | string;
   /** First line: `# syntax=…`. */
   readonly syntax?: string;
 }
@@ -52,7 +52,7 @@ export function renderTargets(targets: Targets, options: DockerfileOptions): { g
 
 /** The Dockerfile of a graph. */
 export function render(graph: Graph, options: DockerfileOptions): Rendered {
-  const writer = new Writer(options.places === true);
+  const writer = new Writer(options.places === true ? process.cwd() : options.places || undefined);
   for (const arg of graph.globals) writer.add(argDraft(arg).render(graph.names), undefined);
   graph.stages.forEach((stage, i) => {
     if (i > 0 || graph.globals.length > 0) writer.blank();
@@ -78,18 +78,19 @@ function fromWord(text: Text, place: Place): string {
 }
 
 class Writer {
-  readonly #places: boolean;
+  readonly #places: string | undefined;
   readonly #text: string[] = [];
   readonly #lines: RenderedLine[] = [];
   #line = 1;
   #lastPlace = '';
 
-  constructor(places: boolean) {
+  /** @param places the folder that paths of places are relative to; undefined: no places */
+  constructor(places: string | undefined) {
     this.#places = places;
   }
 
   add(instruction: string, place: Place | undefined): void {
-    if (this.#places && place && place.file !== '') this.#place(formatPlace(place));
+    if (this.#places !== undefined && place && place.file !== '') this.#place(formatPlace(place, this.#places));
     const startLine = this.#line;
     this.#push(instruction);
     if (place) this.#lines.push({ startLine, endLine: this.#line - 1, place });

@@ -1,5 +1,6 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isLadingError, messageOf } from '../errors/index.ts';
 import { describe, type DescribeOptions, type Description } from './describe.ts';
@@ -11,7 +12,7 @@ import { formatPlace } from './place.ts';
  */
 const ANSWER_FD = 3;
 
-interface Request extends DescribeOptions {
+interface Request extends Omit<DescribeOptions, 'folder'> {
   /** Absolute path. */
   readonly file: string;
 }
@@ -75,7 +76,7 @@ process.on('exit', (status) => {
 
 try {
   const program = (await import(pathToFileURL(file).href)) as { default?: unknown };
-  answer(await describe(program.default, options));
+  answer(await describe(program.default, { ...options, folder: dirname(file) }));
 } catch (error) {
   refuse(error);
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { existsSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { DockerCredentials } from '../distribution/index.ts';
 import { parseDockerfile } from '../dockerfile/index.ts';
 import type { BuildSettings } from '../engine/index.ts';
@@ -41,8 +41,8 @@ function placesOf({ text, lines }: Rendered): Map<string, Place> {
 }
 
 /** What is asked of the builder. Secrets are read here. @throws invalid_argument, not_found */
-export async function prepare(targets: Targets, options: BuildOptions): Promise<Prepared> {
-  const { graph, rendered } = renderTargets(targets, { places: true });
+export async function prepare(targets: Targets, options: BuildOptions, program: string): Promise<Prepared> {
+  const { graph, rendered } = renderTargets(targets, { places: program === '' ? true : dirname(program) });
   const contexts = { ...given(graph.contexts), ...folders(options.contexts ?? {}) };
   for (const [name] of graph.contexts)
     if (contexts[name] === undefined)
@@ -50,7 +50,7 @@ export async function prepare(targets: Targets, options: BuildOptions): Promise<
         hint: `contexts: { ${name}: '…' }`,
       });
   const target = targetOf(graph, options.target);
-  const { buildArgs = {}, labels = {}, tags = [], network, ssh, allow, squash, explain, annotations } = options;
+  const { buildArgs = {}, labels = {}, tags = [], network } = options;
   return {
     folder: resolve(options.context ?? '.'),
     places: placesOf(rendered),
@@ -60,7 +60,7 @@ export async function prepare(targets: Targets, options: BuildOptions): Promise<
       ),
     ),
     settings: {
-      dockerfile: generatedName(target.root.place.file),
+      dockerfile: generatedName(program),
       dockerfileText: rendered.text,
       tags: tags.map((tag) => formatReference(withDefaultTag(parseReference(tag)))),
       buildArgs,
@@ -74,11 +74,18 @@ export async function prepare(targets: Targets, options: BuildOptions): Promise<
       ...(target === graph.stages.at(-1) ? {} : { target: calledIn(graph, target) }),
       ...(options.ignore === undefined ? {} : { ignoreText: `${options.ignore.join('\n')}\n` }),
       ...(network === undefined ? {} : { networkMode: network }),
-      ...(ssh === undefined ? {} : { ssh }),
-      ...(allow === undefined ? {} : { allow }),
-      ...(squash === undefined ? {} : { squash }),
-      ...(explain === undefined ? {} : { explain }),
-      ...(annotations === undefined ? {} : { annotations }),
+      ...attestationsOf(options),
+      ...passed(options, [
+        'ssh',
+        'allow',
+        'squash',
+        'explain',
+        'annotations',
+        'limits',
+        'name',
+        'noCacheFilter',
+        'extraHosts',
+      ]),
     },
   };
 }
@@ -90,6 +97,26 @@ function generatedName(program: string): string {
 
 function given(contexts: ReadonlyMap<string, string | undefined>): Record<string, string> {
   return Object.fromEntries([...contexts].flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
+function attestationsOf({ provenance, sbom }: BuildOptions): Pick<BuildSettings, 'attestations'> {
+  if (provenance === undefined && sbom === undefined) return {};
+  return {
+    attestations: {
+      ...(provenance === undefined ? {} : { provenance: provenance && { mode: provenance } }),
+      ...(sbom === undefined ? {} : { sbom: sbom && {} }),
+    },
+  };
+}
+
+/** Options that mean the same to the builder, as far as they are given. */
+function passed<Name extends keyof BuildOptions & keyof BuildSettings>(
+  options: BuildOptions,
+  names: readonly Name[],
+): Pick<BuildOptions, Name> {
+  return Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  ) as Pick<BuildOptions, Name>;
 }
 
 /** Folders become absolute; addresses stay. */

@@ -18,6 +18,7 @@ import { findDaemon } from './find-daemon.ts';
 import type { Targets } from './graph.ts';
 import type { Store } from './open-store.ts';
 import { targetsOf } from './program.ts';
+import { callerPlace } from './place.ts';
 import { Records } from './records.ts';
 import { runBuild } from './running-build.ts';
 import { prepare, userCredentials, type Prepared } from './settings.ts';
@@ -29,6 +30,8 @@ const RETRY_MS = 200;
 interface Progress {
   readonly onEvent: (event: BuildEvent) => void;
   readonly signal: AbortSignal;
+  /** The file that asked for the build. */
+  readonly program: string;
 }
 
 /** See open-store.ts. */
@@ -36,8 +39,12 @@ export async function openStore(options: StoreOptions & { readonly signal?: Abor
   const backend = await openBackend(options, options.signal);
   const close = (): Promise<void> => backend.close();
   return {
-    build: (image, settings = {}) =>
-      runBuild((onEvent, signal) => backend.build(targetsOf(image), settings, { onEvent, signal }), settings),
+    build: (image, settings = {}) => {
+      const { file: program } = callerPlace();
+      const work = (onEvent: Progress['onEvent'], signal: AbortSignal): Promise<BuildResult> =>
+        backend.build(targetsOf(image), settings, { onEvent, signal, program });
+      return runBuild(work, settings);
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -138,7 +145,7 @@ async function build(
   progress: Progress,
   { follow, fetch }: { follow: Follow; fetch: (id: string) => Promise<Readable> },
 ): Promise<BuildResult> {
-  const prepared = await prepare(targets, options);
+  const prepared = await prepare(targets, options, progress.program);
   const { outputs = [] } = prepared.settings;
   await checkDestinations(outputs, process.stdout);
   const records = new Records(prepared, progress.onEvent);
@@ -149,8 +156,11 @@ async function build(
     records.event(event);
   };
   const signal = AbortSignal.any([progress.signal, received.signal]);
-  const result = await received.around(() => follow(emit, signal, prepared));
-  return records.result(result);
+  try {
+    return records.result(await received.around(() => follow(emit, signal, prepared)));
+  } catch (error) {
+    throw records.placed(error);
+  }
 }
 
 async function buildHere(

@@ -151,7 +151,8 @@ export default async ({ args, platform }: ProgramInput) => {
     assert.equal(again.imageId, result.imageId);
     await assert.rejects(async () => stage.run('exit 9').build({ host: daemon.host, context: folder }), {
       code: 'invalid_argument',
-      message: /exit code: 9[^]*# .*build-ts-daemon\.integration\.test\.ts:\d+\n.*>>> RUN exit 9/,
+      message:
+        /^\S*build-ts-daemon\.integration\.test\.ts:\d+: process [^]*exit code: 9[^]*# build-ts-daemon\.integration\.test\.ts:\d+\n.*>>> RUN exit 9/,
     });
   });
 });

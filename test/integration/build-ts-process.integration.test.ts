@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,6 +50,38 @@ describe('builds in TypeScript without a daemon', { skip }, () => {
     await store.close();
     assert.equal(readFileSync('/proc/self/mounts', 'utf8'), mountsBefore);
     assert.deepEqual(existsSync(join(dataRoot, 'run/steps')) ? readdirSync(join(dataRoot, 'run/steps')) : [], []);
+  });
+
+  it('without root and without a daemon it says what is missing', () => {
+    const text = `
+      const { scratch } = await import('${join(import.meta.dirname, '../../src/build/index.ts')}');
+      const build = (options) => scratch().label({ a: 1 }).build({ dataRoot: '${join(dir, 'nobody')}', ...options });
+      await build({ signal: AbortSignal.abort() }).result.catch(() => undefined); // everything is loaded now
+      process.setuid(65534);
+      await build({}).result.catch((error) => console.log(JSON.stringify([error.code, error.message, error.hint])));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', text], { encoding: 'utf8' });
+    const [code, message, hint] = JSON.parse(stdout || JSON.stringify([stderr])) as string[];
+    assert.equal(code, 'permission_denied');
+    assert.match(message ?? '', /building in this process needs root, and no daemon has the store$/);
+    assert.match(hint ?? '', /start ladingd as root/);
+  });
+
+  it('provenance, limits and explanations are asked for like flags', async () => {
+    const common = { dataRoot: join(dir, 'data'), context: join(dir, 'root') };
+    const base = scratch().copy('.', '/');
+    const explained: string[] = [];
+    const options = { ...common, provenance: 'max', explain: true, name: 'named', limits: { pids: 50 } } as const;
+    await base.run('true').build(options);
+    await base.run('true; true').build({
+      ...options,
+      onEvent: (event) => {
+        if (event.kind === 'explain') explained.push(event.message);
+      },
+    });
+    assert.match(explained.join('\n'), /true/);
+    await assert.rejects(base.run('sleep 100').build({ ...common, limits: { timeoutMs: 300 } }).result, {
+      message: /^test\/integration\/build-ts-process\.integration\.test\.ts:\d+: /,
+    });
   });
 
   it('another process waits until the store is free', async () => {

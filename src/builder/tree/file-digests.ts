@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { writeFileAtomic } from '../../base/index.ts';
@@ -16,20 +16,24 @@ const MAX_REMEMBERED = 400_000;
 const SETTLED_MS = 50;
 
 /**
- * Digests of a context's files, remembered by path, inode, size and times: an unchanged context is not read again.
- * Kept in one file for each context folder; losing it costs only reading.
+ * Digests of a context's files, remembered by path, device, inode, size and times: an unchanged context is not read again.
+ * Kept in one file for each context folder, a line for each thing learned; losing it costs only reading.
  */
 export class FileDigests {
   readonly #path: string;
   #known = new Map<string, Known>();
-  #changed = false;
+  /** Not yet in the file. */
+  #learned = new Map<string, Known>();
+  /** In the file, those that no longer hold too. */
+  #lines = 0;
+  #saving: Promise<void> = Promise.resolve();
 
   private constructor(path: string) {
     this.#path = path;
   }
 
   static async open(folder: string, contextRoot: string): Promise<FileDigests> {
-    const digests = new FileDigests(join(folder, `${hash('sha256', contextRoot).slice(0, 32)}.json`));
+    const digests = new FileDigests(join(folder, `${hash('sha256', contextRoot).slice(0, 32)}.jsonl`));
     await digests.#load();
     return digests;
   }
@@ -41,11 +45,21 @@ export class FileDigests {
   }
 
   /** Writes what was learned. */
-  async save(): Promise<void> {
-    if (!this.#changed) return;
-    this.#changed = false;
+  save(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#write()).catch(() => undefined);
+    return this.#saving;
+  }
+
+  /** A few lines are added; much that is new, or as much that no longer holds as does, makes the file anew. */
+  async #write(): Promise<void> {
+    const learned = this.#learned;
+    if (learned.size === 0) return;
+    this.#learned = new Map();
+    const isFew = learned.size < this.#lines / 2 && this.#lines + learned.size < 2 * this.#known.size;
+    this.#lines = isFew ? this.#lines + learned.size : this.#known.size;
+    if (isFew) return appendFile(this.#path, linesOf(learned));
     await mkdir(join(this.#path, '..'), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(this.#path, JSON.stringify([...this.#known]), { durable: false });
+    await writeFileAtomic(this.#path, linesOf(this.#known), { durable: false });
   }
 
   async #read(tree: FileTree, path: string, stat: FileStat, signal: AbortSignal | undefined): Promise<string> {
@@ -54,19 +68,30 @@ export class FileDigests {
     if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS) {
       // Names of files long gone are among them; those that are there come back.
       if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
-      this.#known.set(path, [stat.identity, digest]);
-      this.#changed = true;
+      const known: Known = [stat.identity, digest];
+      this.#known.set(path, known);
+      this.#learned.set(path, known);
     }
     return digest;
   }
 
   async #load(): Promise<void> {
+    const text = await readFile(this.#path, 'utf8').catch(() => '');
+    // What follows the last line break was being written when the machine stopped.
+    const whole = text.slice(0, Math.max(0, text.lastIndexOf('\n')));
     try {
-      this.#known = new Map(JSON.parse(await readFile(this.#path, 'utf8')) as [string, Known][]);
+      const entries = JSON.parse(`[${whole.replaceAll('\n', ',')}]`) as [string, Known][];
+      this.#known = new Map(entries);
+      this.#lines = text.endsWith('\n') ? entries.length : 0;
     } catch {
       this.#known = new Map();
     }
   }
+}
+
+/** JSON has no line breaks of its own. */
+function linesOf(entries: ReadonlyMap<string, Known>): string {
+  return [...entries].map((entry) => `${JSON.stringify(entry)}\n`).join('');
 }
 
 /** Reads a file once; small ones at once, larger ones in pieces between which others get their turn. */

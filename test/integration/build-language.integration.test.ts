@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { RunConfig } from '../../src/oci/index.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
@@ -159,4 +161,45 @@ for (const [text, reason] of REFUSED)
 
 test('a missing source hints at the file that is there', { skip }, async () => {
   await assert.rejects(build('FROM busybox\nCOPY package.jsn /\n'), { hint: /did you mean "package.json"\?/ });
+});
+
+/** Files of the image's last layer, as "mode path". */
+async function listing(dockerfileText: string, files: Readonly<Record<string, string>>, dockerfile = 'Dockerfile') {
+  const path = harness.context({ ...files, [dockerfile]: dockerfileText });
+  const { image } = await harness.build({ context: { kind: 'directory', path }, dockerfile });
+  const upper = await harness.snapshotter.upperDirOf(image.layers.at(-1)!.chainId);
+  return readdirSync(upper, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      return `${(statSync(file).mode & 0o7777).toString(8)} ${relative(upper, file)}`;
+    })
+    .sort();
+}
+
+test('<Dockerfile>.dockerignore wins over .dockerignore; here-documents are not filtered', { skip }, async () => {
+  const files = { a: '', b: '', '.dockerignore': 'a\n', 'x.Dockerfile.dockerignore': 'b\n*.Dockerfile*\n' };
+  const text = 'FROM scratch\nCOPY . /\n';
+  assert.deepEqual(await listing(text, files, 'x.Dockerfile'), ['644 .dockerignore', '644 a']);
+  assert.deepEqual(await listing(text, { ...files, '.dockerignore': '*\n!a\n' }, 'y.Dockerfile'), ['644 a']);
+  assert.deepEqual(await listing('FROM scratch\nCOPY <<b /b\nx\nb\n', { '.dockerignore': '**\n' }), ['644 b']);
+});
+
+test('COPY --parents, --exclude and --chmod in letters', { skip }, async () => {
+  const files = { 'p/q/r.txt': '', 'p/s.md': '', 'p/t.sh': '' };
+  const copy = (rest: string) => listing(`FROM scratch\nCOPY ${rest}\n`, files);
+  assert.deepEqual(await copy('--parents p/q/r.txt /x/'), ['644 x/p/q/r.txt']);
+  assert.deepEqual(await copy('--parents p/./q/r.txt /x/'), ['644 x/q/r.txt']);
+  assert.deepEqual(await copy('--exclude=*.md --exclude=q p /x/'), ['644 x/t.sh']);
+  assert.deepEqual(await copy('--chmod=u=rwx,go= p/t.sh /x'), ['700 x']);
+  assert.deepEqual(await copy('--chmod=4755 p/t.sh /x'), ['4755 x']);
+});
+
+test('ONBUILD of a base stage runs in the stage built on it, and is not inherited further', { skip }, async () => {
+  const { config } = await build(
+    'FROM busybox AS a\nONBUILD ENV OB=1\nONBUILD COPY x /obx\nFROM a AS b\nENV O2=$OB\nFROM b\n',
+  );
+  assert(config.Env?.includes('OB=1') && config.Env.includes('O2=1'));
+  assert.equal(config.OnBuild, undefined);
+  await assert.rejects(build('FROM busybox AS a\nONBUILD BOGUS x\nFROM a\n'), /unknown instruction: BOGUS/);
 });

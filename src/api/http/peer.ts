@@ -22,13 +22,15 @@ export function isTrustedPeer(uid: number | undefined, ownUid = process.getuid?.
   return uid !== undefined && (uid === 0 || uid === ownUid);
 }
 
+const IN_PLACE = 'cannot read the build context in place';
+
 /** @throws permission_denied unless the peer is root or the daemon's own user */
-export function requireTrustedPeer(call: Call, attempted = 'cannot read the build context in place'): void {
+export function requireTrustedPeer(call: Call, attempted = IN_PLACE): void {
   const uid = peerUid(call);
   if (isTrustedPeer(uid)) return;
   throw new LadingError(
     'permission_denied',
     `${attempted}: the client is ${uid === undefined ? 'not on the unix socket' : `user ${uid}`}`,
-    { hint: 'send the context as a tar, or build as root' },
+    { hint: attempted === IN_PLACE ? 'send the context as a tar, or build as root' : "be root or the daemon's user" },
   );
 }

@@ -137,7 +137,8 @@ async function unpackedFolder(stream: Readable, { scratch, signal }: OpenContext
   try {
     // A step may see it as a bind mount; the folders above keep others out.
     await chmod(folder.path, 0o755);
-    await extractTar(stream, { dir: folder.path, ...(signal ? { signal } : {}) });
+    // Steps see a context's files as root's: so they can be mounted as they are.
+    await extractTar(stream, { dir: folder.path, owner: { uid: 0, gid: 0 }, ...(signal ? { signal } : {}) });
     return { root: folder.path, release: folder.release };
   } catch (error) {
     await folder.release();

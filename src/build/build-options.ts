@@ -91,7 +91,7 @@ export type BuildEvent =
       readonly total: number;
       readonly stage: string;
       readonly name: string;
-      readonly status: 'started' | 'cached' | 'done' | 'failed';
+      readonly status: 'started' | 'cached' | 'done' | 'failed' | 'cancelled';
       readonly durationMs?: number;
       readonly key?: string;
       readonly sizeBytes?: number;

@@ -57,7 +57,8 @@ export interface BuildStepEvent {
   readonly place: string;
   /** The instruction. */
   readonly name: string;
-  readonly status: 'started' | 'cached' | 'done' | 'failed';
+  /** cancelled: another step failed, or the client has gone. */
+  readonly status: 'started' | 'cached' | 'done' | 'failed' | 'cancelled';
   readonly durationMs?: number;
   /** Cache key of the step. */
   readonly key?: string;

@@ -176,7 +176,7 @@ export class StepProgress {
     this.#onEvent({ kind: 'explain', step: this.number, key, ...difference });
   }
 
-  end(status: 'cached' | 'done' | 'failed', details: StepDetails = {}): void {
+  end(status: 'cached' | 'done' | 'failed' | 'cancelled', details: StepDetails = {}): void {
     const durationMs = Math.round(performance.now() - this.#startedMs);
     this.#onEvent(this.#describe(status, { durationMs, ...details }));
   }

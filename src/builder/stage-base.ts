@@ -20,7 +20,7 @@ export async function beginStage(stage: Stage, session: BuildSession): Promise<S
     step.end('done');
     return base;
   } catch (error) {
-    step.end('failed');
+    step.end(session.o.signal.aborted ? 'cancelled' : 'failed');
     throw locateFailure(error, session.o.dockerfile, stage.from.location);
   }
 }

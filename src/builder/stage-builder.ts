@@ -90,7 +90,7 @@ class StageBuilder {
       const { cached, ...details } = await this.#apply(this.#expand(instruction, file), step);
       step?.end(cached ? 'cached' : 'done', details);
     } catch (error) {
-      step?.end('failed');
+      step?.end(this.#session.o.signal.aborted ? 'cancelled' : 'failed');
       throw locateFailure(error, file, instruction.location);
     }
   }

@@ -352,6 +352,23 @@ describe('RUN steps', { skip }, () => {
       assert.match(next.text, / found \[held\]\n/);
     });
 
+    test('a step that fails ends the others, which are shown as cancelled', async () => {
+      const traces = new BuildTraces(daemon, CGROUP);
+      const { status, text } = build([
+        'RUN sleep 1000',
+        `FROM ${BUSYBOX} AS wrong`,
+        'RUN sleep 0.3; echo the culprit; exit 4',
+        `FROM ${BUSYBOX}`,
+        'COPY --from=0 / /',
+        'COPY --from=wrong / /',
+      ]);
+      assert.equal(status, 1);
+      assert.match(text, /^#\d+ CANCELED$/m);
+      assert.match(text, /------\n > \[wrong .*:\nthe culprit\n------\n/);
+      assert.match(text, /ERROR: failed to build: process "\/bin\/sh -c sleep 0\.3; echo the culprit; exit 4"/);
+      await traces.assertNone();
+    });
+
     test('in the middle of a COPY, and of a layer that is written', async () => {
       const context = contextOf(['COPY big /big'], { big: '' });
       truncateSync(join(context, 'big'), 300 * 2 ** 20);

@@ -36,7 +36,7 @@ export class PlainDisplay implements BuildDisplay {
 
   finish(failed: boolean): void {
     this.#write(this.#warnings.text());
-    if (failed) this.#write(failureBlock(this.#steps.steps.findLast((step) => step.status === 'failed')));
+    if (failed) this.#write(failureBlock(this.#steps.steps.find((step) => step.status === 'failed')));
   }
 
   #showStep(event: Extract<BuildEvent, { kind: 'step' }>): void {
@@ -48,9 +48,12 @@ export class PlainDisplay implements BuildDisplay {
     }
     if (step.status === 'running') return;
     this.#printLines(step, this.#steps.flush(step));
-    const end = { cached: 'CACHED', done: `DONE ${seconds(step.durationMs)}${layerText(step)}`, failed: 'ERROR' }[
-      step.status
-    ];
+    const end = {
+      cached: 'CACHED',
+      done: `DONE ${seconds(step.durationMs)}${layerText(step)}`,
+      failed: 'ERROR',
+      cancelled: 'CANCELED',
+    }[step.status];
     this.#printHeading(step);
     this.#write(`#${step.number} ${end}\n`);
   }

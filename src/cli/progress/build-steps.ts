@@ -1,6 +1,6 @@
 import type { BuildEvent } from '../../client/index.ts';
 
-export type StepStatus = 'running' | 'done' | 'cached' | 'failed';
+export type StepStatus = 'running' | 'done' | 'cached' | 'failed' | 'cancelled';
 
 export interface BuildStep {
   /** Number shown before "#" lines, unique in the build. */

@@ -11,6 +11,13 @@ const TIME_WIDTH = 8;
 const MIN_COLUMNS = 40;
 const LONGEST = 1000;
 
+/** As BuildKit spells them. */
+const MARKS: Readonly<Partial<Record<BuildStep['status'], string>>> = {
+  cached: ' CACHED',
+  failed: ' ERROR',
+  cancelled: ' CANCELED',
+};
+
 const PLAIN_COLORS = { done: '', failed: '', dim: '', end: '' };
 const COLORS: typeof PLAIN_COLORS = { done: '\x1b[34m', failed: '\x1b[31m', dim: '\x1b[2m', end: '\x1b[0m' };
 
@@ -54,7 +61,7 @@ export class TtyDisplay implements BuildDisplay {
     this.#redraw(failed ? 'ERROR' : 'FINISHED');
     for (const warning of this.#warnings) this.#out.write(`WARNING: ${printable(warning)}\n`);
     this.#out.write(this.#checks.text());
-    if (failed) this.#out.write(failureBlock(this.#steps.steps.findLast((step) => step.status === 'failed')));
+    if (failed) this.#out.write(failureBlock(this.#steps.steps.find((step) => step.status === 'failed')));
   }
 
   /** What was drawn stays where it is; later lines come below whatever else was written. */
@@ -105,7 +112,7 @@ export class TtyDisplay implements BuildDisplay {
   #stepLines(step: BuildStep, columns: number, isLast: boolean): string[] {
     const { done, failed, dim, end } = this.#colors;
     const time = seconds(this.#steps.elapsedMs(step)).padStart(TIME_WIDTH);
-    const mark = step.status === 'cached' ? ' CACHED' : step.status === 'failed' ? ' ERROR' : '';
+    const mark = MARKS[step.status] ?? '';
     const color = step.status === 'running' ? '' : step.status === 'failed' ? failed : done;
     const size = layerText(step);
     const text = fit(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - size.length - 1);

@@ -8,7 +8,7 @@ import type { FileTree } from '../tree/file-tree.ts';
 import type { BuildRequest } from '../types.ts';
 import { withoutUserinfo } from '../without-userinfo.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
-import type { BuildMemory, StepMemory } from './build-memory.ts';
+import type { BuildMemory, RanStep, StepMemory } from './build-memory.ts';
 import type { BuildRuns, RunStep } from './build-runs.ts';
 import type { PlannedStep } from './align.ts';
 import { quoted } from './difference.ts';
@@ -50,6 +50,7 @@ export class BuildExplainer {
   readonly #runs: BuildRuns;
   readonly #cache: BuildCache;
   readonly #steps: RunStep[] = [];
+  readonly #ran: RanStep[] = [];
   #earlier: ReturnType<BuildRuns['of']> | undefined;
   readonly #writes: Promise<void>[] = [];
 
@@ -88,6 +89,11 @@ export class BuildExplainer {
     this.#steps.push(step);
   }
 
+  /** Kept by `end`. */
+  remember(step: RanStep): void {
+    this.#ran.push(step);
+  }
+
   /** Keeps the files a step read; finished by `end`. */
   keepList(digest: string, list: FileList): void {
     this.#writes.push(this.memory.lists.put(digest, list).catch(() => undefined));
@@ -96,6 +102,7 @@ export class BuildExplainer {
   /** Notes the build, however it ended. */
   async end(result?: { readonly imageId?: string; readonly tags: readonly string[] }): Promise<void> {
     await Promise.all(this.#writes);
+    this.memory.remember(this.#ran.splice(0));
     if (this.#steps.length === 0) return;
     this.#runs.add({
       name: this.name,

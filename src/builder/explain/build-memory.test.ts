@@ -28,7 +28,7 @@ const below = (...texts: string[]): Lineage => [
 
 test('BuildMemory gives back a step with what lay below it', (t) => {
   const { memory } = open(t);
-  memory.remember('k', step('RUN c'), below('RUN a', 'RUN b'));
+  memory.remember([{ key: 'k', memory: step('RUN c'), below: below('RUN a', 'RUN b') }]);
   const known = memory.step('k')!;
   assert.deepEqual(known.inputs, { args: ['RUN c'] });
   assert.deepEqual(
@@ -41,14 +41,14 @@ test('BuildMemory gives back a step with what lay below it', (t) => {
 
 test('BuildMemory keeps the latest few of equal texts', (t) => {
   const { memory } = open(t);
-  for (let i = 0; i < 9; i++) memory.remember(`k${i}`, step('RUN c'), below());
+  for (let i = 0; i < 9; i++) memory.remember([{ key: `k${i}`, memory: step('RUN c'), below: below() }]);
   assert.deepEqual(memory.sameText('run', 'RUN c'), ['k8', 'k7', 'k6', 'k5']);
 });
 
 test('BuildMemory.trim() forgets the oldest steps and what only they needed', async (t) => {
   const { memory, metadata } = open(t);
   for (let i = 0; i < 6; i++) {
-    memory.remember(`k${i}`, step(`RUN ${i}`), below(`RUN below ${i}`));
+    memory.remember([{ key: `k${i}`, memory: step(`RUN ${i}`), below: below(`RUN below ${i}`) }]);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   memory.trim(2);

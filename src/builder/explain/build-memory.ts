@@ -19,6 +19,14 @@ export interface StepMemory {
   readonly at: string;
 }
 
+/** A step as it ran. */
+export interface RanStep {
+  readonly key: string;
+  readonly memory: Omit<StepMemory, 'lineage' | 'at'>;
+  /** What lay below it. */
+  readonly below: Lineage;
+}
+
 interface LineageNode {
   readonly above?: string;
   readonly entry: Lineage[number];
@@ -69,18 +77,19 @@ export class BuildMemory {
     return entries.reverse();
   }
 
-  remember(key: string, memory: Omit<StepMemory, 'lineage' | 'at'>, below: Lineage): void {
-    this.#metadata.transaction(
-      () => {
-        const lineage = this.#keepLineage(below);
-        this.#steps.put(key, { ...memory, lineage, at: new Date().toISOString() });
-        const index = textKey(memory.kind, memory.text);
-        const others = (this.#byText.get(index) ?? []).filter((other) => other !== key);
-        this.#byText.put(index, [key, ...others].slice(0, MAX_SAME_TEXT));
-      },
-      { durable: false },
-    );
-    if (Math.random() < 1 / TRIM_EVERY) this.trim();
+  /** Keeps steps that ran, in one go. */
+  remember(steps: readonly RanStep[]): void {
+    if (steps.length === 0) return;
+    this.#metadata.transaction(() => steps.forEach((step) => this.#put(step)), { durable: false });
+    if (Math.random() < steps.length / TRIM_EVERY) this.trim();
+  }
+
+  #put({ key, memory, below }: RanStep): void {
+    const lineage = this.#keepLineage(below);
+    this.#steps.put(key, { ...memory, lineage, at: new Date().toISOString() });
+    const index = textKey(memory.kind, memory.text);
+    const others = (this.#byText.get(index) ?? []).filter((other) => other !== key);
+    this.#byText.put(index, [key, ...others].slice(0, MAX_SAME_TEXT));
   }
 
   /** Forgets the oldest steps beyond the bound, and what only they needed. */

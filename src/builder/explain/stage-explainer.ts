@@ -275,7 +275,7 @@ export class ExplainedStep {
   solved(solved: Solved): void {
     for (const { key, operation, memory } of this.#missed) {
       const notes = operation.isUnsettled?.() ? { ...memory.notes, unsettled: true } : memory.notes;
-      this.#build.memory.remember(key, { ...memory, notes }, this.#step.below);
+      this.#build.remember({ key, memory: { ...memory, notes }, below: this.#step.below });
       this.#stage.keepLists(operation);
     }
     this.#note(solved.plainKey, solved.cached ? 'cached' : 'ran');

@@ -17,6 +17,7 @@ import { BuildStepError } from './build-error.ts';
 import { factsOf, runChecks } from './checks.ts';
 import type { BuildContext } from './context/build-context.ts';
 import { BuildArgs } from './plan/build-args.ts';
+import { NamedContexts } from './context/named-contexts.ts';
 import { StageGraph } from './plan/stage-graph.ts';
 import type { BuildRequest } from './types.ts';
 
@@ -45,10 +46,10 @@ export async function answerCall(
   });
 }
 
-function planOf(dockerfile: Dockerfile, { buildArgs, target, platforms = [] }: BuildRequest) {
+function planOf(dockerfile: Dockerfile, { buildArgs, target, contexts, platforms = [] }: BuildRequest) {
   const platform: Platform = platforms[0] ?? hostPlatform();
   const args = new BuildArgs(buildArgs, dockerfile, { build: hostPlatform(), target: platform, targetStage: target });
-  return { args, platform, graph: new StageGraph(dockerfile, args.global) };
+  return { args, platform, graph: new StageGraph(dockerfile, args.global, new NamedContexts(contexts)) };
 }
 
 async function check(request: BuildRequest, context: CallOptions['context'], images: ImageStore): Promise<CallAnswer> {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseDockerfile } from '../../dockerfile/index.ts';
 import type { BuildStepError } from '../build-error.ts';
 import { LadingError } from '../../errors/index.ts';
+import { NamedContexts } from '../context/named-contexts.ts';
 import { BuildArgs } from './build-args.ts';
 import { withNearName } from './near-name.ts';
 import { StageGraph } from './stage-graph.ts';
@@ -113,4 +114,26 @@ test('withNearName() names the stage or image that was meant, when nobody has th
   assert.equal(withNearName(missing, 'other/thing', stages), missing);
   const cancelled = new LadingError('cancelled', 'x');
   assert.equal(withNearName(cancelled, 'alphq', stages), cancelled);
+});
+
+test('StageGraph with named contexts: a replaced stage needs nothing, a target: context needs its stage', () => {
+  const dockerfile = parseDockerfile(
+    'FROM x AS deep\nFROM deep AS middle\nRUN --mount=from=deep true\nFROM middle\nCOPY --from=named / /\nFROM scratch AS other',
+  );
+  const args = new BuildArgs({}, dockerfile, PLATFORMS);
+  const of = (contexts: Record<string, string>): number[] => {
+    const graph = new StageGraph(dockerfile, args.global, new NamedContexts(contexts));
+    return graph.needed(graph.target('2')).map(({ index }) => index);
+  };
+  assert.deepEqual(of({}), [0, 1, 2]);
+  assert.deepEqual(of({ middle: '/folder' }), [1, 2]);
+  assert.deepEqual(of({ named: 'target:other' }), [0, 1, 2, 3]);
+  assert.throws(() => of({ named: 'target:2' }), { message: 'circular dependency detected on stage: stage-2' });
+  const arm = new StageGraph(
+    dockerfile,
+    args.global,
+    new NamedContexts({ 'named::linux/arm64': '/arm', named: '/any' }),
+  );
+  const source = arm.sourceOf('named', dockerfile.stages[2]!);
+  assert.deepEqual(source.kind === 'files' && source.files, { kind: 'folder', path: '/arm' });
 });

@@ -107,6 +107,19 @@ describe('the stock docker command line works against the socket', { skip }, () 
     );
   });
 
+  test('system df and builder prune', () => {
+    writeFileSync(join(folder, 'Dockerfile'), `FROM ${BUSYBOX}\nRUN dd if=/dev/zero of=/big bs=1M count=3\n`);
+    daemon.ok('build', '-t', 'cached:1', folder);
+    assert.match(daemon.dockerOk('system', 'df'), /Build Cache\s+1\s+0\s+\S+\s+0B/);
+    assert.match(daemon.dockerOk('system', 'df', '-v'), /CACHE ID[\s\S]*regular[\s\S]*true/);
+    daemon.dockerOk('rmi', 'cached:1');
+    assert.match(daemon.dockerOk('builder', 'prune', '-f', '--keep-storage', '1GB'), /Total:?[^\n]*0B/);
+    const pruned = daemon.dockerOk('builder', 'prune', '-af');
+    assert.match(pruned, /[0-9a-z]{12,}/);
+    assert.match(pruned, /Total:?[^\n]*6\.\d+MB/);
+    assert.match(daemon.dockerOk('system', 'df'), /Build Cache\s+0\s+0\s+0B/);
+  });
+
   test('the classic builder', () => {
     writeFileSync(join(folder, 'Dockerfile'), `FROM ${BUSYBOX}\nRUN echo classic > /built\nCMD ["cat", "/built"]\n`);
     const built = daemon.docker(['build', '-t', 'classic', folder], { env: { DOCKER_BUILDKIT: '0' } });

@@ -17,15 +17,17 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import type { BuildEvent, BuildRequest, TypedOptions } from '../../src/builder/index.ts';
-import type { Image } from '../../src/image/index.ts';
+import { Unpacker, pairLayers, readImageArchive, writeImageArchive, type Image } from '../../src/image/index.ts';
 import { RegistryClient, pushImage } from '../../src/distribution/index.ts';
 import {
   MEDIA,
   digestOf,
   formatReference,
   parseReference,
+  type ChainID,
   type Descriptor,
   type Reference,
 } from '../../src/oci/index.ts';
@@ -211,6 +213,16 @@ describe('caches that travel', { skip: missing.length > 0 && missing.join(', ') 
     await pushTo({ ...reference, tag: '2' }, one, (await build(one)).image);
     const none = await build(three, { cacheFrom: [at('inline:2')] });
     assert.match(none.warnings.join(), /inline:2 is not used: the image carries no cache/);
+  });
+
+  it('inline: an image that was pulled or loaded is a cache without its registry', async () => {
+    const [one, two] = [await machine(), await machine()];
+    const ref = `127.0.0.1:${registry.port}/loaded:latest`;
+    const inline = { cacheTo: [{ type: 'inline', attrs: {} }] };
+    const first = await build(one, inline);
+    await load(two, writeImageArchive(one.content, [{ image: first.image, references: [parseReference(ref)] }]));
+    const second = await build(two, { ...inline, cacheFrom: [{ type: 'registry', attrs: { ref } }] });
+    assert.deepEqual([second.ran, second.warnings, second.image.id], [0, [], first.image.id]);
   });
 
   it('takes several caches in order, and steps without layers or images without steps', async () => {
@@ -420,6 +432,19 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && cat /linked/a.txt > /
     ];
     for (const [message, request] of rows) await assert.rejects(build(one, request), message);
   });
+
+  /** As `lading load`. */
+  const load = async (on: BuilderHarness, archive: Readable): Promise<void> => {
+    const unpacker = new Unpacker(on.content, on.snapshotter);
+    for (const loaded of await readImageArchive(archive, on.content, { keep: async () => undefined })) {
+      let parent: ChainID | undefined;
+      for (const { diffId, blob } of pairLayers(loaded.config, loaded.layers))
+        parent = await unpacker.unpack(parent, diffId, blob);
+      const { id, manifest, names } = loaded;
+      const layerSizes = loaded.layers.map(() => 0);
+      on.images.put({ id, manifest, storedAt: new Date().toISOString(), sizeBytes: 0, layerSizes }, names);
+    }
+  };
 
   /** Pushes an image as it is stored. */
   const pushTo = async (reference: Reference, from: BuilderHarness, image: Image): Promise<void> => {

@@ -35,9 +35,10 @@ export class TravellingCache {
   static async open(context: TravelContext, progress: Progress): Promise<TravellingCache> {
     const { dependencies, request, signal } = context;
     const options = cacheOptionsOf(request);
-    const { content, registries } = dependencies;
+    const { content, images, registries } = dependencies;
     const caches = await openCaches(options.from, {
       content,
+      images,
       registries,
       credentialsFor: (reference) => credentialsFor(reference, request.credentials ?? {}),
       onWarning: (message) => progress.warn(message),

@@ -270,6 +270,24 @@ RUN rm -r /gone
     assert.match(daemon.lading(['image', 'sbom', 'app:min']).stderr, /has no attestation of type sbom/);
   });
 
+  it('is of each platform of an index', () => {
+    const path = join(folder, 'platforms');
+    mkdirSync(path);
+    writeFileSync(
+      join(path, 'Dockerfile'),
+      'FROM scratch\nARG TARGETARCH\nLABEL arch=$TARGETARCH\nCOPY Dockerfile /\n',
+    );
+    const platforms = ['linux/amd64', 'linux/arm64'];
+    daemon.ok('build', '-q', '-t', 'app:platforms', '--platform', platforms.join(','), path);
+    const statements = daemon.ok('image', 'attestations', '--type', 'provenance', 'app:platforms');
+    const names = [...statements.matchAll(/pkg:docker\/app@platforms\?platform=([\w%]+)/g)];
+    assert.deepEqual(
+      names.map(([, platform]) => decodeURIComponent(platform!)),
+      platforms,
+    );
+    assert.match(daemon.lading(['rebuild', '--verify', '-q', '--ignore-times', 'app:platforms']).stdout, /^identical/);
+  });
+
   it('goes with its image', () => {
     build('-t', 'app:gone', '--build-arg', 'VERSION=13');
     const [line = ''] = daemon.ok('image', 'attestations', '--format', '{{.Digest}}', 'app:gone').trim().split('\n');

@@ -74,11 +74,14 @@ export class Rebuilder {
    */
   async verify(ref: string, request: RebuildRequest, options: BuildOptions): Promise<RebuildVerdict> {
     const { images } = this.#d;
-    const image = await images.open(images.resolve(ref).record);
+    const { record, index } = images.resolve(ref);
+    const image = await images.open(record);
     await using lease = this.#d.lease();
     await lease.addDigest(image.id);
     for (const { blob } of image.layers) await lease.addDigest(blob.digest);
-    const told = (await this.#stored(image)) ?? (await this.#fetched(image, request, options.signal));
+    const inIndex = index?.images.find(({ id }) => id === record.id)?.manifest.digest;
+    const subjects = [image.manifest.digest, ...(inIndex === undefined ? [] : [inIndex])];
+    const told = (await this.#stored(subjects)) ?? (await this.#fetched(image, request, options.signal));
     if (!told)
       throw new LadingError('not_found', `rebuild "${ref}": the image has no provenance`, {
         hint: 'build it with lading, and without --provenance=false',
@@ -87,9 +90,9 @@ export class Rebuilder {
     return await this.#replay(image, replay, { ...options, lease, ignoreTimes: request.ignoreTimes === true });
   }
 
-  async #stored({ manifest }: Image): Promise<Told | undefined> {
+  async #stored(subjects: readonly Digest[]): Promise<Told | undefined> {
     const { referrers, content } = this.#d;
-    for (const referrer of referrers.of(manifest.digest).toReversed())
+    for (const referrer of subjects.flatMap((subject) => referrers.of(subject)).toReversed())
       for (const { predicateType, predicate } of await readStatements(content, referrer))
         if (predicateType === PROVENANCE) return { predicate, memory: referrer.local as BuildMemory | undefined };
     return undefined;
@@ -144,7 +147,9 @@ export class Rebuilder {
     let verdict: RebuildVerdict | undefined;
     const inspect = async ([built]: readonly BuiltPlatform[]): Promise<void> => {
       const cache = new BuildCache(metadata);
-      if (built) verdict = await this.#compare(image, built, { cache, lease, ignoreTimes, labels: request.labels });
+      const { labels } = request;
+      if (built)
+        verdict = await this.#compare(image, built, { cache, lease, ignoreTimes, labels, signal: options.signal });
     };
     try {
       await builder.build(request, { ...options, inspect });
@@ -158,7 +163,7 @@ export class Rebuilder {
   async #compare(
     image: Image,
     built: BuiltPlatform,
-    { ignoreTimes, cache, lease, labels }: Comparison,
+    { ignoreTimes, cache, lease, labels, signal }: Comparison,
   ): Promise<RebuildVerdict> {
     const { content } = this.#d;
     const config = await writeConfig(built.stage, {
@@ -177,7 +182,7 @@ export class Rebuilder {
       dated: built.epoch !== undefined,
       ignoredTimes: ignoreTimes,
     };
-    const file = await this.#firstFile(image, built, { before, after, ignoreTimes });
+    const file = await this.#firstFile(image, built, { before, after, ignoreTimes, signal });
     if (file) return { ...verdict, identical: false, file };
     const found = compareConfigs(withoutLayers(before), withoutLayers(after));
     const member = found.other ?? (ignoreTimes ? undefined : found.time);
@@ -188,7 +193,7 @@ export class Rebuilder {
   async #firstFile(
     image: Image,
     built: BuiltPlatform,
-    { before, after, ignoreTimes }: { before: ImageConfig; after: ImageConfig; ignoreTimes: boolean },
+    { before, after, ignoreTimes, signal }: Pick<Comparison, 'ignoreTimes' | 'signal'> & BeforeAfter,
   ): Promise<RebuildVerdict['file']> {
     const { content } = this.#d;
     let time: RebuildVerdict['file'];
@@ -199,7 +204,7 @@ export class Rebuilder {
         return layer ? content.open(layer.blob.digest) : emptyLayer();
       };
       const [left, right] = [await open(pair.before, image.layers), await open(pair.after, built.stage.layers)];
-      const found = await compareLayers(left, right);
+      const found = await compareLayers(left, right, signal ? { signal } : {});
       if (!found || (ignoreTimes && found.aspect === 'time')) continue;
       const file = { ...found, ...placeOf(pair, before, after, built) };
       if (found.aspect !== 'time') return file;
@@ -226,6 +231,12 @@ interface Comparison {
   readonly cache: BuildCache;
   readonly lease: BuildLease;
   readonly labels: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface BeforeAfter {
+  readonly before: ImageConfig;
+  readonly after: ImageConfig;
 }
 
 interface LayerPair {

@@ -77,6 +77,8 @@ export interface BuildOptions extends StoreOptions {
   readonly extraHosts?: readonly string[];
   /** Name under which the build is recorded; default: the first tag, or the context's folder. */
   readonly name?: string;
+  /** The Dockerfile's directive of that name: "skip=…", "error=true". */
+  readonly check?: string;
   /** What the rules of .dockerignore say; default the context's file. */
   readonly ignore?: readonly string[];
   readonly onEvent?: (event: BuildEvent) => void;

@@ -116,10 +116,28 @@ COPY --from=given /b /b
   );
 });
 
+test('directives come first', () => {
+  const stage = image('x', { platform: 'linux/arm64' }).copy('/a', '/', { from: context('docs') });
+  assert.equal(
+    stage.toDockerfile({ syntax: 'docker/dockerfile:1', check: 'skip=all' }),
+    `# syntax=docker/dockerfile:1
+# check=skip=all
+# Build it with --build-context docs=…
+FROM --platform=linux/arm64 x
+COPY --from=docs /a /
+`,
+  );
+});
+
 test('what is wrong is said at the line that says it', () => {
   const cases: [define: () => unknown, message: RegExp][] = [
     [() => image('No'), /image\(\): invalid reference format/],
     [() => image('7'), /image\(\): "7" is a number, not an image/],
+    [() => image('x', { platform: 'a/b/c/d' }), /image\(\): .*platform/],
+    [
+      () => (image as (...given: unknown[]) => unknown)(image('x'), { platform: 'linux/arm64' }),
+      /has the platform it was begun with/,
+    ],
     [() => image('x').as('Upper'), /as\(\): invalid name for build stage: "Upper"/],
     [() => image('x').run(''), /run\(\): the command is empty/],
     [() => image('x').run([`${arg('A')}`]), /run\(\): the arguments of an array are not expanded: \$\{A\}/],

@@ -1,7 +1,7 @@
 import { LadingError } from '../errors/index.ts';
 import type { Graph } from './graph.ts';
 import { targetsOf } from './program.ts';
-import { renderTargets } from './render.ts';
+import { renderTargets, type DockerfileOptions } from './render.ts';
 
 /** What `lading build` needs of a program, as plain JSON. */
 export interface Description {
@@ -22,16 +22,21 @@ export interface DescribeOptions {
   readonly platforms: readonly string[];
   /** Of the program: the Dockerfile names its lines relative to it, so that it is the same wherever it is described. */
   readonly folder: string;
+  /** What the program exports as `check`: the directive of that name. */
+  readonly check?: unknown;
 }
 
 /** Describes a program's default export; a function is asked once for each platform. @throws invalid_argument */
-export async function describe(exported: unknown, { args, platforms, folder }: DescribeOptions): Promise<Description> {
+export async function describe(
+  exported: unknown,
+  { args, platforms, folder, check }: DescribeOptions,
+): Promise<Description> {
   const read = new Set<string>();
   const described = [];
   for (const platform of platforms) {
     const value: unknown =
       typeof exported === 'function' ? await exported({ args: watched(args, read), platform }) : exported;
-    described.push({ platform, ...describeValue(value, folder) });
+    described.push({ platform, ...describeValue(value, { places: folder, ...checkOf(check) }) });
   }
   const [first, ...rest] = described;
   if (!first) throw new LadingError('internal', 'describe: no platform was given');
@@ -46,8 +51,14 @@ export async function describe(exported: unknown, { args, platforms, folder }: D
   return { ...description, argsRead: [...read] };
 }
 
-function describeValue(value: unknown, folder: string): Omit<Description, 'argsRead'> {
-  const { graph, rendered } = renderTargets(targetsOf(value), { places: folder });
+function checkOf(check: unknown): DockerfileOptions {
+  if (check === undefined) return {};
+  if (typeof check === 'string') return { check };
+  throw new LadingError('invalid_argument', `the export "check" is of type ${typeof check}: a text is wanted`);
+}
+
+function describeValue(value: unknown, options: DockerfileOptions): Omit<Description, 'argsRead'> {
+  const { graph, rendered } = renderTargets(targetsOf(value), options);
   const names = new Map<string, string>();
   for (const [name, stage] of graph.targets) if (name !== '') names.set(name, calledIn(graph, stage));
   for (const stage of graph.stages) if (stage.name !== undefined) names.set(stage.name, stage.name);

@@ -1,4 +1,5 @@
 import { LadingError } from '../errors/index.ts';
+import { parsePlatform } from '../oci/index.ts';
 import { filesDraft, type AddOptions, type AddSource, type CopyOptions, type CopySource } from './files.ts';
 import type { Command } from './command-line.ts';
 import {
@@ -218,18 +219,26 @@ export class Image {
   }
 }
 
-/** Begins a stage with an image's reference, a stage, or a named context. */
-export function image(base: Text | Image | NamedContext, options: { readonly platform?: Text } = {}): Image {
+/** Begins a stage with an image's reference or a named context, for a platform of its own when one is given; or upon another stage. */
+export function image(base: Text | NamedContext, options?: { readonly platform?: Text }): Image;
+export function image(stage: Image): Image;
+export function image(base: Text | Image | NamedContext, { platform }: { readonly platform?: Text } = {}): Image {
   const place = callerPlace();
   try {
     if (typeof base === 'string' && literalOf(base) !== undefined)
       checkReference(checkText(base, 'image()'), 'image()');
-    if (options.platform !== undefined && /\s/.test(String(options.platform)))
-      throw new LadingError('invalid_argument', `image(): invalid platform ${JSON.stringify(options.platform)}`);
-    return new Image(rootNode({ base, platform: options.platform, place }));
+    if (platform !== undefined) checkPlatform(platform, base);
+    return new Image(rootNode({ base, platform, place }));
   } catch (error) {
     throw placed(error, place, 'image');
   }
+}
+
+function checkPlatform(platform: Text, base: Text | Image | NamedContext): void {
+  if (base instanceof Image)
+    throw new LadingError('invalid_argument', 'image(): a stage has the platform it was begun with');
+  const literal = literalOf(platform);
+  if (literal !== undefined) parsePlatform(literal);
 }
 
 /** Begins a stage with nothing. */

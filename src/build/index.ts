@@ -52,7 +52,7 @@ export type { Port } from './instructions.ts';
 export type { DockerfileOptions } from './render.ts';
 export type { Place } from './place.ts';
 export type { Plan, PlanOptions, PlannedStage, PlannedStep } from './plan.ts';
-export type { DryRunOptions, DryRunResult, DryRunStep } from './dry-run.ts';
+export type { DryRunOptions, DryRunResult, DryRunStep, ImageConfig } from './dry-run.ts';
 export { openStore, type Store } from './open-store.ts';
 export type * from './build-options.ts';
 export { plan, type Program, type Targets } from './program.ts';

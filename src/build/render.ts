@@ -12,6 +12,8 @@ export interface DockerfileOptions {
   readonly places?: boolean | string;
   /** First line: `# syntax=…`. */
   readonly syntax?: string;
+  /** The directive of that name: "skip=JSONArgsRecommended,StageNameCasing", "error=true", or both with ";" between. */
+  readonly check?: string;
 }
 
 /** An instruction of the Dockerfile and the line of the program that said it. */
@@ -38,11 +40,8 @@ export function renderDockerfile(image: Image, options: DockerfileOptions): stri
         `${step.kind}(): no Dockerfile can hold a line break in a value`,
         'lading builds it; Docker cannot',
       );
-  const header = options.syntax === undefined ? [] : [`# syntax=${options.syntax}`];
-  const contexts = [...graph.contexts].map(
-    ([name, value]) => `# Build it with --build-context ${name}=${value ?? '…'}`,
-  );
-  return [...header, ...contexts, render(graph, options).text].join('\n');
+  const contexts = [...graph.contexts].map(([name, value]) => `Build it with --build-context ${name}=${value ?? '…'}`);
+  return render(graph, options, contexts).text;
 }
 
 export function renderTargets(targets: Targets, options: DockerfileOptions): { graph: Graph; rendered: Rendered } {
@@ -51,8 +50,11 @@ export function renderTargets(targets: Targets, options: DockerfileOptions): { g
 }
 
 /** The Dockerfile of a graph. */
-export function render(graph: Graph, options: DockerfileOptions): Rendered {
+export function render(graph: Graph, options: DockerfileOptions, comments: readonly string[] = []): Rendered {
   const writer = new Writer(options.places === true ? process.cwd() : options.places || undefined);
+  for (const name of ['syntax', 'check'] as const)
+    if (options[name] !== undefined) writer.comment(`${name}=${options[name]}`);
+  for (const comment of comments) writer.comment(comment);
   for (const arg of graph.globals) writer.add(argDraft(arg).render(graph.names), undefined);
   graph.stages.forEach((stage, i) => {
     if (i > 0 || graph.globals.length > 0) writer.blank();
@@ -94,6 +96,12 @@ class Writer {
     const startLine = this.#line;
     this.#push(instruction);
     if (place) this.#lines.push({ startLine, endLine: this.#line - 1, place });
+  }
+
+  comment(text: string): void {
+    if (/[\r\n]/.test(text))
+      throw new LadingError('invalid_argument', `a line of a Dockerfile cannot hold a line break: ${text}`);
+    this.#push(`# ${text}`);
   }
 
   blank(): void {

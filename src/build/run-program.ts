@@ -75,8 +75,8 @@ process.on('exit', (status) => {
 });
 
 try {
-  const program = (await import(pathToFileURL(file).href)) as { default?: unknown };
-  answer(await describe(program.default, { ...options, folder: dirname(file) }));
+  const program = (await import(pathToFileURL(file).href)) as { default?: unknown; check?: unknown };
+  answer(await describe(program.default, { ...options, folder: dirname(file), check: program.check }));
 } catch (error) {
   refuse(error);
 }

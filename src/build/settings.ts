@@ -42,7 +42,10 @@ function placesOf({ text, lines }: Rendered): Map<string, Place> {
 
 /** What is asked of the builder. Secrets are read here. @throws invalid_argument, not_found */
 export async function prepare(targets: Targets, options: BuildOptions, program: string): Promise<Prepared> {
-  const { graph, rendered } = renderTargets(targets, { places: program === '' ? true : dirname(program) });
+  const { graph, rendered } = renderTargets(targets, {
+    places: program === '' ? true : dirname(program),
+    ...(options.check === undefined ? {} : { check: options.check }),
+  });
   const contexts = { ...given(graph.contexts), ...folders(options.contexts ?? {}) };
   for (const [name] of graph.contexts)
     if (contexts[name] === undefined)

@@ -125,6 +125,14 @@ export default async ({ args, platform }: ProgramInput) => {
     const { stdout } = daemon.lading(['build', '--call', 'outline', '--build-arg', 'BASE=scratch', example]);
     assert.match(stdout, /BASE\s+scratch/);
     assert.equal(daemon.lading(['build', '--check', example]).stderr, '');
+    const strict = join(folder, 'strict.ts');
+    const text = `import { image } from 'lading/build';\nexport default image('${BUSYBOX}').cmd('echo $HOME');\n`;
+    writeFileSync(strict, `${text}export const check = 'error=true';\n`);
+    const { status, stdout: said, stderr } = daemon.lading(['build', strict]);
+    assert.equal(status, 1);
+    assert.match(said + stderr, /JSONArgsRecommended/);
+    writeFileSync(strict, `${text}export const check = 'skip=JSONArgsRecommended;error=true';\n`);
+    daemon.ok('build', strict);
   });
 
   it('build() finds the daemon that has the store', async () => {

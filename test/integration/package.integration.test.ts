@@ -77,6 +77,8 @@ export function mustNotCompile(): void {
   stage.env({ A: undefined });
   // @ts-expect-error a stage is begun with image()
   image();
+  // @ts-expect-error a stage has the platform it was begun with
+  image(stage, { platform: 'linux/arm64' });
   // @ts-expect-error scratch has no platform
   scratch({ platform: 'linux/arm64' });
 }
@@ -173,6 +175,10 @@ describe('the npm package', { skip }, () => {
     const output = run('node', ['all.ts'], app);
     const shown = /`toDockerfile\(\)` writes[^]*?^```\n([^]*?)^```$/m.exec(guide)?.[1] ?? 'nothing';
     assert.ok(output.includes(shown), output);
+  });
+
+  it('the example is tested as its users would', () => {
+    run('node', ['--test', join(ROOT, 'examples/build-ts/build.test.ts')], ROOT);
   });
 
   it('describes a build where it is installed', () => {

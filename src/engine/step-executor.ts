@@ -101,7 +101,7 @@ export class RuntimeStepExecutor implements StepExecutor {
     const dir = join(this.#d.runRoot, id);
     const rootfs = join(dir, 'rootfs');
     const cgroupParent = cgroupParentOf(step.cgroupParent);
-    if (cgroupParent !== undefined && !hasCgroup(cgroupParent)) this.#madeParents.add(cgroupParent);
+    for (const path of withAncestors(cgroupParent)) if (!hasCgroup(path)) this.#madeParents.add(path);
     const release = (): Promise<void> => this.#release(id, dir, rootfs, cgroupParent);
     try {
       await mkdir(rootfs, { recursive: true, mode: 0o711 });
@@ -158,7 +158,7 @@ export class RuntimeStepExecutor implements StepExecutor {
     };
     await attempt('network', () => networks.disconnect(id));
     await attempt('network namespace', () => networks.removeNetns(id));
-    if (cgroupParent !== undefined && this.#madeParents.has(cgroupParent)) removeCgroupParent(cgroupParent);
+    for (const path of withAncestors(cgroupParent)) if (this.#madeParents.has(path)) removeCgroupParent(path);
     // A mount that is still there would be emptied with the folder.
     if (await attempt('rootfs', () => mounter.unmount(rootfs)))
       await attempt('folder', () => rm(dir, { recursive: true, force: true }));
@@ -207,6 +207,13 @@ function resourcesOf({ cpuPeriodUs, cpuQuotaUs, pids, timeoutMs: _own, ...same }
     ...(cpuQuotaUs === undefined ? {} : { cpuQuota: cpuQuotaUs }),
     ...(pids === undefined ? {} : { pidsLimit: pids }),
   };
+}
+
+/** "/a/b" → "/a/b", "/a". */
+function withAncestors(path: string | undefined): string[] {
+  const all: string[] = [];
+  for (let at = path ?? '/'; at !== '/'; at = posix.dirname(at)) all.push(at);
+  return all;
 }
 
 /** A path below the hierarchies' root. @throws invalid_argument for one that leads out of them */

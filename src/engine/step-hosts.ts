@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { LadingError } from '../errors/index.ts';
 
 /**
@@ -15,9 +16,11 @@ export function renderStepHosts(hostname: string, extraHosts: readonly string[],
 function extraLine(entry: string, hostGateway: string): string {
   const match = /^([^\s:=]+)[:=](.+)$/.exec(entry);
   const value = match?.[2]?.replace(/^\[(.*)\]$/, '$1');
-  if (!match || value === undefined || /\s/.test(value))
+  if (!match || value === undefined)
     throw new LadingError('invalid_argument', `bad format for add-host: "${entry}"`, {
       hint: 'write name:address or name:host-gateway',
     });
-  return `${value === 'host-gateway' ? hostGateway : value}\t${match[1]}`;
+  const address = value === 'host-gateway' ? hostGateway : value;
+  if (isIP(address) === 0) throw new LadingError('invalid_argument', `invalid IP address in add-host: "${value}"`);
+  return `${address}\t${match[1]}`;
 }

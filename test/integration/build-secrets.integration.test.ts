@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { BuildTraces, Watched, filesHolding } from '../support/build-traces.ts';
@@ -9,7 +9,7 @@ import { BUSYBOX, importBusybox } from '../support/busybox.ts';
 import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
 
 const skip = daemonSkipReason() ?? false;
-const CGROUP = `lading-secrets-test-${process.pid}`;
+const CGROUP = `lading-secrets-test-${process.pid}/nested`;
 const SECRET = `${randomBytes(12).toString('hex')}-Sëcret`;
 
 describe('secrets and agents of builds', { skip }, () => {
@@ -18,9 +18,10 @@ describe('secrets and agents of builds', { skip }, () => {
   let secretFile: string;
 
   before(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await TestDaemon.start({ flags: ['--debug'] });
     importBusybox(daemon);
     folder = mkdtempSync('/var/tmp/lading-secrets-');
+    mkdirSync(join(folder, 'exported'));
     secretFile = join(folder, 'secret.txt');
     writeFileSync(secretFile, `${SECRET}\n`);
   });
@@ -43,7 +44,7 @@ describe('secrets and agents of builds', { skip }, () => {
   };
   const holding = (): string[] =>
     [SECRET, Buffer.from(SECRET).toString('base64').slice(0, -4)].flatMap((bytes) =>
-      filesHolding(bytes, [daemon.dir, daemon.dataRoot]),
+      filesHolding(bytes, [daemon.dir, daemon.dataRoot, join(folder, 'exported')]),
     );
 
   test('a secret is a file of its owner and mode in memory, a variable, or both; without one there is nothing', () => {
@@ -114,9 +115,19 @@ describe('secrets and agents of builds', { skip }, () => {
       'RUN --mount=type=secret,id=s --mount=type=secret,id=s,env=VARIABLE ' +
       'cat /run/secrets/s; echo "$VARIABLE"; base64 /run/secrets/s; printenv VARIABLE | base64; ';
     const secret = ['--secret', `id=s,src=${secretFile}`, '--no-cache', '-t', 'secretive'];
-    const good = build([`${use} echo good > /made`, 'LABEL a=b'], ...secret);
+    const more = [
+      '--provenance',
+      'mode=max',
+      '--sbom',
+      'true',
+      '--explain',
+      '--cache-to',
+      `type=local,mode=max,dest=${join(folder, 'exported')}`,
+    ];
+    const good = build([`${use} echo good > /made`, 'LABEL a=b'], ...secret, ...more);
     assert.equal(good.status, 0, good.text);
     assert.match(good.text, /\*\*\*\*/);
+    assert.notDeepEqual(readdirSync(join(folder, 'exported')), []);
     assert.ok(!good.text.includes(SECRET), 'what a step prints hides it');
     assert.deepEqual(holding(), []);
     assert.ok(!daemon.ok('history', '--no-trunc', 'secretive').includes(SECRET));

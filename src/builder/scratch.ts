@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RootfsMounter } from '../runtime/index.ts';
 import type { Mount, Snapshotter } from '../snapshot/index.ts';
@@ -96,6 +96,8 @@ export class Scratch {
     const rebuilds = join(this.#root, REBUILDS);
     for (const name of await readdir(rebuilds).catch(() => [])) await this.#unmountIn(join(rebuilds, name, 'mounts'));
     for (const kind of ['contexts', 'files', REBUILDS]) await this.#removeLater(join(this.#root, kind));
+    // Earlier versions let others into the folders of cache mounts.
+    await chmod(this.cacheMountsFolder, 0o700).catch(() => undefined);
     // Cache mounts that were being removed or imported.
     for (const name of await readdir(this.cacheMountsFolder).catch(() => []))
       if (name.startsWith('.')) await this.#removeLater(join(this.cacheMountsFolder, name));

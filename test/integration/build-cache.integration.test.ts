@@ -136,6 +136,29 @@ describe('caches that travel', { skip: missing.length > 0 && missing.join(', ') 
     assert.equal((await snapshots(one)).length, first.image.layers.length + 2);
   });
 
+  it('brings nothing at all when nothing is made of it', async () => {
+    const [one, two] = [await machine(), await machine()];
+    await build(one, { cacheTo: [at('only', { mode: 'max' })] });
+    const request = {
+      context: context(),
+      dockerfile: 'Dockerfile',
+      dockerfileText: STAGES,
+      tags: [],
+      buildArgs: {},
+      labels: {},
+    };
+    const more = { noCache: false, pull: false, cacheFrom: [at('only')], outputs: [{ type: 'cacheonly', attrs: {} }] };
+    await two.builder.build(
+      { ...request, ...more, cacheTo: [at('only-copy', { mode: 'max' })] },
+      { onEvent: () => undefined },
+    );
+    const snapshots: string[] = [];
+    for await (const { name } of two.snapshotter.walk()) snapshots.push(name);
+    assert.deepEqual([snapshots, two.executor.runs], [[], []]);
+    const third = await build(await machine(), { cacheFrom: [at('only-copy')] });
+    assert.deepEqual([third.ran, third.warnings], [0, []]);
+  });
+
   it('goes on from a cache when a file changed, and brings what it needs for that', async () => {
     const [one, two] = [await machine(), await machine()];
     await build(one, { cacheTo: [at('changed', { mode: 'max' })] });

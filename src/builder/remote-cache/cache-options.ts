@@ -68,12 +68,12 @@ const SOURCE_ATTRS: Readonly<Record<string, readonly string[]>> = {
 const LEVELS: Readonly<Record<string, readonly [number, number]>> = { gzip: [0, 9], zstd: [0, 22] };
 
 /** What `--cache-from`, `--cache-to` and BUILDKIT_INLINE_CACHE ask for. @throws invalid_argument, not_implemented naming the option */
-export function cacheOptionsOf({ cacheFrom = [], cacheTo = [], buildArgs }: BuildSettings): CacheOptions {
+export function cacheOptionsOf({ cacheFrom = [], cacheTo = [], buildArgs, noCache }: BuildSettings): CacheOptions {
   const from = cacheFrom.map(sourceOf);
   const to = cacheTo.flatMap((options) => targetOf(options) ?? []);
   const inline = buildArgs['BUILDKIT_INLINE_CACHE'];
   return {
-    from,
+    from: noCache ? [] : from,
     to,
     inline: cacheTo.some(({ type }) => type === 'inline') || (inline !== undefined && ['1', 'true'].includes(inline)),
   };

@@ -49,6 +49,7 @@ export class TravellingCache {
 
   /** Brings all layers of the results, and says when images without layers of their own were made first. */
   async settle<Built extends BuiltPlatform>(all: readonly Built[]): Promise<Built[]> {
+    if (isCacheOnly(this.#context.request)) return [...all];
     const settled: Built[] = [];
     for (const built of all) {
       const stage = {
@@ -122,6 +123,11 @@ export class TravellingCache {
       images: Object.fromEntries(times),
     };
   }
+}
+
+/** Nothing is made of the layers. */
+function isCacheOnly({ outputs = [] }: BuildRequest): boolean {
+  return outputs.length > 0 && outputs.every(({ type }) => type === 'cacheonly');
 }
 
 function uniqueByKey<T extends { readonly key: string }>(all: readonly T[]): T[] {

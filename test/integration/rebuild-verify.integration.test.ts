@@ -115,6 +115,14 @@ CMD ["cat", "/who"]
     assert.match(verify('--context', elsewhere, tag).stdout, /^identical/);
   });
 
+  it('squashes again what was squashed', () => {
+    const text = (command: string): string => `FROM ${BUSYBOX}\nRUN echo a > /a\nRUN ${command}\n`;
+    const same = build(context(text('echo b > /b && rm /a')), ['--squash', 'since-base']);
+    assert.match(verify(same).stdout, /^identical/);
+    const other = build(context(text('cat /proc/sys/kernel/random/uuid > /seed')), ['--squash', 'since-base']);
+    assert.match(verify(other).stdout, /^differs: \/seed: content: .*\n {2}layer 2 of 2, merge sha256:/);
+  });
+
   it('notices another configuration', () => {
     const path = context(`FROM ${BUSYBOX}\nENV A=1\n`);
     const tag = build(path);

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { CallOptions } from '../../distribution/index.ts';
 import { LadingError, isLadingError } from '../../errors/index.ts';
 import { LayerBlobs, type Image, type Referrers } from '../../image/index.ts';
-import { MemoryMetadataStore } from '../../metadata/index.ts';
+import { MemoryMetadataStore, type MetadataStore } from '../../metadata/index.ts';
 import {
   familiarRepository,
   formatReference,
@@ -23,11 +23,13 @@ import { Builder, type BuildOptions } from '../builder.ts';
 import { BuildCache } from '../cache/build-cache.ts';
 import type { BuiltPlatform } from '../export/exporting.ts';
 import { credentialsFor } from '../registry-credentials.ts';
+import { squash, type SquashMode } from '../export/squash.ts';
+import { SquashedLayers } from '../export/squashed-layers.ts';
 import { writeConfig } from '../export/image-config.ts';
 import type { BuildLease, BuilderDependencies } from '../types.ts';
 import { compareConfigs } from './compare-configs.ts';
 import { compareLayers, type FileDifference } from './compare-layers.ts';
-import { REBUILDS } from '../scratch.ts';
+import { REBUILDS, Scratch } from '../scratch.ts';
 import { pinnedBases } from './pinned-bases.ts';
 import { replayOf, type RebuildRequest } from './replay-request.ts';
 
@@ -133,10 +135,11 @@ export class Rebuilder {
   ): Promise<RebuildVerdict> {
     using metadata = new MemoryMetadataStore();
     const scratchDir = join(this.#d.scratchDir, REBUILDS, randomBytes(8).toString('hex'));
+    const layerBlobs = new LayerBlobs(this.#d.content, metadata);
     const builder = new Builder({
       ...this.#d,
       metadata,
-      layerBlobs: new LayerBlobs(this.#d.content, metadata),
+      layerBlobs,
       scratchDir,
       isolated: true,
       pins,
@@ -146,10 +149,14 @@ export class Rebuilder {
     });
     let verdict: RebuildVerdict | undefined;
     const inspect = async ([built]: readonly BuiltPlatform[]): Promise<void> => {
+      if (!built) return;
+      const { labels, squash: mode } = request;
+      const { signal } = options;
+      const stage = mode
+        ? await this.#squashed(built, mode, { metadata, layerBlobs, scratchDir, lease, signal })
+        : built.stage;
       const cache = new BuildCache(metadata);
-      const { labels } = request;
-      if (built)
-        verdict = await this.#compare(image, built, { cache, lease, ignoreTimes, labels, signal: options.signal });
+      verdict = await this.#compare(image, { ...built, stage }, { cache, lease, ignoreTimes, labels, signal });
     };
     try {
       await builder.build(request, { ...options, inspect });
@@ -158,6 +165,14 @@ export class Rebuilder {
     } finally {
       await removeScratch(scratchDir);
     }
+  }
+
+  #squashed({ stage }: BuiltPlatform, mode: SquashMode, parts: SquashParts): Promise<BuiltPlatform['stage']> {
+    const { metadata, layerBlobs, scratchDir, lease, signal = new AbortController().signal } = parts;
+    const { mounter, snapshotter } = this.#d;
+    const scratch = new Scratch(scratchDir, mounter, snapshotter, true);
+    const dependencies = { ...this.#d, layerBlobs };
+    return squash(stage, mode, { dependencies, scratch, known: new SquashedLayers(metadata), lease, signal });
   }
 
   async #compare(
@@ -212,6 +227,14 @@ export class Rebuilder {
     }
     return time;
   }
+}
+
+interface SquashParts {
+  readonly metadata: MetadataStore;
+  readonly layerBlobs: LayerBlobs;
+  readonly scratchDir: string;
+  readonly lease: BuildLease;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** What is still mounted would be emptied with the folder: it is left to the next start. */
@@ -269,12 +292,13 @@ function placeOf(
   built: BuiltPlatform,
 ): LayerPlace {
   const origin = built.stage.history[entry]?.origin;
+  const made = before.history?.[entry];
   const diffIds = own === undefined ? after.rootfs.diff_ids : before.rootfs.diff_ids;
   const upTo = layersByEntry(own === undefined ? after : before).slice(0, entry + 1);
   return {
     layer: upTo.filter((layer) => layer !== undefined).length,
     layers: diffIds.length,
-    instruction: origin?.text ?? before.history?.[entry]?.created_by ?? '',
+    instruction: origin?.text ?? made?.created_by ?? made?.comment ?? '',
     ...(origin ? { line: origin.line } : {}),
   };
 }

@@ -64,8 +64,6 @@ export function replayOf(
     Object.fromEntries(
       [...args].flatMap(([key, text]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), text]] : [])),
     );
-  if (take('squash') !== undefined)
-    throw new LadingError('not_implemented', 'rebuild: squashed images cannot be verified');
   const buildArgs = { ...under('build-arg:'), ...options.buildArgs };
   if (metadata.buildkit_completeness?.request !== true) checkArguments(buildArgs, memory);
   const isOwn = memory !== undefined;
@@ -90,6 +88,7 @@ export function replayOf(
       attestations: { provenance: false },
       ...given('target', take('target')),
       ...given('networkMode', networkMode),
+      ...given('squash', squashMode(take('squash'))),
       ...(hosts === undefined ? {} : { extraHosts: hosts.split(',') }),
       ...given('allow', isOwn ? take('allow')?.split(',') : undefined),
       ...given('secrets', options.secrets),
@@ -137,6 +136,10 @@ function contextsOf(
       throw new LadingError('invalid_argument', `rebuild: the named context "${name}" was a folder of another machine`);
     }),
   );
+}
+
+function squashMode(text: string | undefined): BuildRequest['squash'] {
+  return text === 'stage' || text === 'since-base' ? text : undefined;
 }
 
 function refused(what: string): LadingError {

@@ -58,7 +58,8 @@ export class BuildChecks {
 
   constructor(session: BuildSession, stages: readonly Stage[], progress: Progress) {
     this.#session = session;
-    this.#stages = stages;
+    // What takes the place of a stage is not made of its instructions.
+    this.#stages = stages.filter((stage) => !session.o.graph.isReplaced(stage));
     this.#progress = progress;
   }
 

@@ -1,5 +1,6 @@
 import { LadingError } from '../errors/index.ts';
 import { renderSnippet } from './snippet.ts';
+import { withoutControls } from './text.ts';
 
 /** Lines of a Dockerfile, both 1-based and inclusive. */
 export interface SourceLocation {
@@ -54,8 +55,9 @@ export class DockerfileError extends LadingError {
   readonly reason: string;
   readonly #source: string;
 
-  constructor(reason: string, file: SourceFile, options: DockerfileErrorOptions = {}) {
+  constructor(text: string, file: SourceFile, options: DockerfileErrorOptions = {}) {
     const { location } = options;
+    const reason = withoutControls(text);
     super('invalid_argument', location ? `dockerfile parse error on line ${location.startLine}: ${reason}` : reason, {
       cause: options.cause,
       ...(options.hint === undefined ? {} : { hint: options.hint }),

@@ -1,4 +1,5 @@
 import type { Caret, SourceFile, SourceLocation } from './dockerfile-error.ts';
+import { withoutControls } from './text.ts';
 
 const RULE = '-'.repeat(20);
 const MAX_LINE = 400;
@@ -53,9 +54,7 @@ function caretLine(caret: Caret, line: string): string {
   return `     |     ${indent}${'^'.repeat(Math.min(caret.length, MAX_LINE))}`;
 }
 
-/** A Dockerfile is hostile input: nothing of it may steer the terminal. */
 function printable(line: string): string {
   const cut = line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line;
-  // oxlint-disable-next-line no-control-regex
-  return cut.replace(/\r$/, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+  return withoutControls(cut.replace(/\r$/, ''));
 }

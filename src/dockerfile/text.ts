@@ -43,3 +43,9 @@ export function cut(text: string, separator: string): { before: string; after: s
   if (at < 0) return { before: text, after: undefined };
   return { before: text.slice(0, at), after: text.slice(at + separator.length) };
 }
+
+/** A Dockerfile is hostile input: nothing of it may steer the terminal. Tabs and line breaks stay. */
+export function withoutControls(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+}

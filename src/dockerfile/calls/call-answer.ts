@@ -1,4 +1,5 @@
 import type { SourceLocation } from '../dockerfile-error.ts';
+import { withoutControls } from '../text.ts';
 
 /** What `build --call` answers: text for people, the same data for programs. */
 export interface CallAnswer {
@@ -30,5 +31,5 @@ export function columns(rows: readonly (readonly string[])[], gap: number): stri
     for (const [i, cell] of row.slice(0, -1).entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
   const line = (row: readonly string[]): string =>
     row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + gap))).join('');
-  return rows.map((row) => `${line(row)}\n`).join('');
+  return withoutControls(rows.map((row) => `${line(row)}\n`).join(''));
 }

@@ -175,3 +175,11 @@ test('checkAnswer() shows what makes the file unusable', () => {
     location: { ranges: [{ start: { line: 2 }, end: { line: 2 } }] },
   });
 });
+
+test('nothing of a Dockerfile steers the terminal of who asks', () => {
+  const text = '# x \u001b[31mred\nFROM \u001b]0;title\u0007 AS x\n';
+  const shown = [targetsAnswer(parseDockerfile(text)).text, check(text).text].join('');
+  assert.match(shown, /red/);
+  // oxlint-disable-next-line no-control-regex
+  assert.doesNotMatch(shown, /[\u0000-\u0008\u000b-\u001f]/);
+});

@@ -31,7 +31,7 @@ const OTHERS: Readonly<Partial<Record<CheckName, string>>> = {
   MultipleInstructionsDisallowed: 'remove those that have no effect',
   InvalidBaseImagePlatform: 'name an image of the platform',
   SecretsUsedInArgOrEnv: 'hand it to the step that needs it: RUN --mount=type=secret',
-  InvalidDefaultArgInFrom: 'give the ARG a default that makes a valid image name',
+  InvalidDefaultArgInFrom: 'give the ARG a default that makes a valid image name; names of stages are in lower case',
   FromPlatformFlagConstDisallowed: 'leave the flag out, or build with --platform',
   CopyIgnoredFile: 'change the ignore file, or the source',
   InvalidDefinitionDescription: 'begin the comment with the name, or leave a line between',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DockerfileError, expandInstruction, parseInstruction, type Instruction } from '../index.ts';
+import { DockerfileError, expandInstruction, parseDockerfile, parseInstruction, type Instruction } from '../index.ts';
 
 const ENV = new Map([
   ['A', 'one two'],
@@ -86,4 +86,32 @@ test('expandInstruction() completes mounts that hold variables', () => {
 test('expandInstruction() fails with the place of the instruction', () => {
   assert.throws(() => expand('WORKDIR ${X?}'), DockerfileError);
   assert.throws(() => expand('RUN --mount=type=cache,uid=$D make'), /line 1: invalid value \/data for uid/);
+});
+
+test('expandInstruction() says which ARG a FROM misses', () => {
+  const refuse = (text: string, env: ReadonlyMap<string, string>): DockerfileError => {
+    const [stage] = parseDockerfile(text).stages;
+    try {
+      expandInstruction(stage!.from, env, { escape: '\\', file: { filename: 'Dockerfile', source: text } });
+    } catch (error) {
+      if (error instanceof DockerfileError) return error;
+      throw error;
+    }
+    return assert.fail('nothing was thrown');
+  };
+  const blank = refuse('FROM $base', new Map());
+  assert.equal(blank.reason, 'base name ($base) should not be blank');
+  assert.equal(
+    blank.hint,
+    'declare base with ARG before the first FROM, and give it a value with --build-arg or a default',
+  );
+  assert.deepEqual(blank.caret, { line: 1, column: 6, length: 5 });
+  assert.equal(
+    refuse('FROM $base', new Map([['base', '']])).hint,
+    'give the ARG a value with --build-arg, or a default',
+  );
+  assert.equal(
+    refuse('FROM --platform=$TARGETPLATFOM a', new Map([['TARGETPLATFORM', 'x']])).reason,
+    'empty platform value from expression $TARGETPLATFOM (did you mean TARGETPLATFORM?)',
+  );
 });

@@ -3,6 +3,7 @@ import type { KeyValue } from '../parser/arguments.ts';
 import { expandWord, expandWords, type ExpandOptions } from '../shell/expand.ts';
 import type { Env } from '../shell/word-lexer.ts';
 import { parseMount } from './run-mount.ts';
+import { nearest } from '../suggest.ts';
 import { usageHint } from './usage.ts';
 import type { AddInstruction, ArgInstruction, CopyInstruction, FromInstruction, Instruction } from './types.ts';
 
@@ -110,10 +111,25 @@ class Expander {
 
   #from(from: FromInstruction): FromInstruction {
     const image = this.#word(from.image);
-    if (image === '') throw new Problem(`base name (${from.image}) should not be blank`);
+    if (image === '')
+      throw new Problem(`base name (${from.image}) should not be blank`, from.image, this.#declareHint());
     const platform = this.#optional('platform', from.platform);
-    if (platform.platform === '') throw new Problem(`empty platform value from expression ${from.platform}`);
+    if (platform.platform === '') throw this.#noPlatform(from.platform ?? '');
     return { ...from, image, ...platform };
+  }
+
+  #noPlatform(written: string): Problem {
+    const near = [...this.unset].map((name) => nearest(name, this.#env.keys())).find((name) => name !== undefined);
+    const suggestion = near === undefined ? '' : ` (did you mean ${near}?)`;
+    return new Problem(`empty platform value from expression ${written}${suggestion}`, written, this.#declareHint());
+  }
+
+  /** FROM sees only what is declared before the first one. */
+  #declareHint(): string {
+    const names = [...this.unset].join(', ');
+    return names === ''
+      ? 'give the ARG a value with --build-arg, or a default'
+      : `declare ${names} with ARG before the first FROM, and give it a value with --build-arg or a default`;
   }
 
   #files(files: CopyInstruction | AddInstruction) {

@@ -39,8 +39,8 @@ const PARSERS: { readonly [Kind in InstructionKind]: NodeParser } = {
     if (volumes.includes('')) throw new Problem('VOLUME specified can not be an empty string');
     return { ...baseOf(withoutFlags(node), 'volume'), volumes };
   },
-  workdir: (node) => ({ ...baseOf(withoutFlags(node), 'workdir'), path: exactlyOne(node) }),
-  user: (node) => ({ ...baseOf(withoutFlags(node), 'user'), user: exactlyOne(node) }),
+  workdir: (node) => ({ path: exactlyOne(node), ...baseOf(withoutFlags(node), 'workdir') }),
+  user: (node) => ({ user: exactlyOne(node), ...baseOf(withoutFlags(node), 'user') }),
   stopsignal: (node) => ({ ...baseOf(node, 'stopsignal'), signal: exactlyOne(node) }),
   maintainer: (node) => ({ ...baseOf(withoutFlags(node), 'maintainer'), name: exactlyOne(node) }),
 };

@@ -1,4 +1,5 @@
 import type { SourceLocation } from '../dockerfile-error.ts';
+import { withoutControls } from '../text.ts';
 import { isWanted, withCommentOptions, type CheckOptions } from './check-options.ts';
 import { CHECK_RULES, checkUrl, type CheckName } from './rules.ts';
 
@@ -30,6 +31,12 @@ export class CheckReport {
     if (this.warnings.length >= MAX_WARNINGS || !isWanted(rule, withCommentOptions(this.#options, comments))) return;
     const url = checkUrl(rule);
     const { description } = CHECK_RULES[rule];
-    this.warnings.push({ rule, message, description, ...(url === undefined ? {} : { url }), location });
+    this.warnings.push({
+      rule,
+      message: withoutControls(message),
+      description,
+      ...(url === undefined ? {} : { url }),
+      location,
+    });
   }
 }

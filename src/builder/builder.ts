@@ -100,7 +100,7 @@ export class Builder {
       mounts: this.#cacheMounts,
       folder: dirname(scratchDir),
     });
-    this.#downloads = new Downloads(metadata);
+    this.#downloads = new Downloads(metadata, { certificates: dependencies.certificates });
     this.#repositories = new GitRepositories(this.#scratch.gitFolder);
     this.#memory = new BuildMemory(metadata, scratchDir);
     this.#runs = new BuildRuns(metadata);

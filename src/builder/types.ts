@@ -101,6 +101,8 @@ export interface BuilderDependencies {
   readonly registries: RegistryClient;
   readonly executor: StepExecutor;
   readonly mounter: RootfsMounter;
+  /** PEM certificates that downloads trust beside the machine's. */
+  readonly certificates?: readonly string[];
   /** The builder's own folder: mount points, unpacked contexts, cache mounts. */
   readonly scratchDir: string;
   /** A base image, stored and unpacked; pulled when need be. */

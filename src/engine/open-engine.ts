@@ -168,6 +168,7 @@ async function assemble(options: EngineOptions, unlock: () => void): Promise<Eng
     executor: new RuntimeStepExecutor({ runtime, mounter, networks, runRoot: stepsRoot, cgroupParent, log }),
     mounter,
     scratchDir: buildRoot,
+    certificates: extraCertificates(),
     resolveBase: (reference, request) => resolveBase(images, puller, reference, request),
     lease: () => leases.take(),
     holders: async () => ({ kept: await keptBy(collector, log), running: leases.held() }),

@@ -1,14 +1,14 @@
 import { createHash, hash, randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { utimes } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { LadingError, isLadingError, messageOf } from '../../errors/index.ts';
 import type { Collection, MetadataStore } from '../../metadata/index.ts';
 import { headerValue } from '../git/git-auth.ts';
 import type { Material } from '../materials.ts';
+import { HttpGet } from './http-get.ts';
 
 /** What is known of a remote file without having it. */
 export interface RemoteFile {
@@ -40,12 +40,17 @@ export class Downloads {
   readonly #known: Collection<RemoteFile>;
   readonly #metadata: MetadataStore;
   readonly #idleMs: number;
+  readonly #http: HttpGet;
 
-  /** @param options `idleMs`: a server that sends nothing for so long is given up */
-  constructor(metadata: MetadataStore, options: { readonly idleMs?: number } = {}) {
+  /** @param options `idleMs`: a server that sends nothing for so long is given up; `certificates`: PEM, trusted beside the usual ones */
+  constructor(
+    metadata: MetadataStore,
+    options: { readonly idleMs?: number; readonly certificates?: readonly string[] | undefined } = {},
+  ) {
     this.#metadata = metadata;
     this.#known = metadata.collection('build-downloads');
     this.#idleMs = options.idleMs ?? IDLE_MS;
+    this.#http = new HttpGet(options.certificates);
   }
 
   /**
@@ -62,8 +67,8 @@ export class Downloads {
     const known = this.#known.get(keyOf(address));
     if (known && checksum === known.digest) return { file: known };
     const response = await this.#request(address, known?.etag, options);
-    if (known && response.status === 304) {
-      await response.body?.cancel();
+    if (known && response.statusCode === 304) {
+      response.destroy();
       return { file: checked(known, checksum) };
     }
     return this.#receive(address, response, { ...options, checksum });
@@ -79,16 +84,15 @@ export class Downloads {
 
   async #receive(
     address: Address,
-    response: Response,
+    response: IncomingMessage,
     options: DownloadOptions & { readonly checksum: string | undefined },
   ): Promise<{ file: RemoteFile; path: string }> {
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw new LadingError(
-        'invalid_argument',
-        `failed to load cache key: invalid response status ${response.status}`,
-        { hint: `from ${address.shown}` },
-      );
+    const { statusCode = 0 } = response;
+    if (statusCode < 200 || statusCode >= 300) {
+      response.destroy();
+      throw new LadingError('invalid_argument', `failed to load cache key: invalid response status ${statusCode}`, {
+        hint: `from ${address.shown}`,
+      });
     }
     const path = join(options.folder, randomBytes(8).toString('hex'));
     const digest = await this.#save(address, response, path, options.signal);
@@ -100,7 +104,7 @@ export class Downloads {
   }
 
   /** Follows redirects itself: what authorizes goes to the address' own host only. */
-  async #request(address: Address, etag: string | undefined, options: DownloadOptions): Promise<Response> {
+  async #request(address: Address, etag: string | undefined, options: DownloadOptions): Promise<IncomingMessage> {
     const authorization = authorizationOf(address, options.secrets);
     let at = address.url;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
@@ -111,13 +115,11 @@ export class Downloads {
         ...(etag === undefined ? {} : { 'if-none-match': etag }),
         ...(authorization !== undefined && at.origin === address.url.origin ? { authorization } : {}),
       };
-      const response = await this.#timed(address, options.signal, (signal) =>
-        fetch(at.href, { redirect: 'manual', headers, signal }),
-      );
-      const location = response.headers.get('location');
-      if (response.status < 300 || response.status >= 400 || response.status === 304 || location === null)
-        return response;
-      await response.body?.cancel();
+      const response = await this.#timed(address, options.signal, (signal) => this.#http.get(at, headers, signal));
+      const { statusCode = 0, headers: answered } = response;
+      const { location } = answered;
+      if (statusCode < 300 || statusCode >= 400 || statusCode === 304 || location === undefined) return response;
+      response.destroy();
       if (!URL.canParse(location, at.href))
         throw new LadingError('invalid_argument', `fetch ${address.shown}: it leads to no address`);
       at = new URL(location, at);
@@ -126,13 +128,17 @@ export class Downloads {
     throw new LadingError('invalid_argument', `fetch ${address.shown}: more than ${MAX_REDIRECTS} redirects`);
   }
 
-  async #save(address: Address, response: Response, path: string, signal: AbortSignal | undefined): Promise<string> {
+  async #save(
+    address: Address,
+    response: IncomingMessage,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const sha256 = createHash('sha256');
     let size = 0;
-    const body = response.body ? Readable.fromWeb(response.body as ReadableStream<Uint8Array>) : Readable.from([]);
     await this.#timed(address, signal, (either, alive) =>
       pipeline(
-        body,
+        response,
         async function* (source: AsyncIterable<Uint8Array>) {
           for await (const chunk of source) {
             alive();
@@ -170,8 +176,7 @@ export class Downloads {
           },
         );
       if (isLadingError(error)) throw error;
-      const cause = error instanceof Error ? error.cause : undefined;
-      throw new LadingError('unavailable', `fetch ${shown}: ${messageOf(cause ?? error)}`, { cause: error });
+      throw new LadingError('unavailable', `fetch ${shown}: ${messageOf(error)}`, { cause: error });
     } finally {
       clearTimeout(timer);
     }
@@ -223,14 +228,14 @@ function authorizationOf({ url, userinfo }: Address, secrets: DownloadOptions['s
   return userinfo === undefined ? undefined : `Basic ${Buffer.from(userinfo).toString('base64')}`;
 }
 
-function describe(address: Address, digest: string, response: Response): RemoteFile {
-  const etag = response.headers.get('etag');
-  const modified = Date.parse(response.headers.get('last-modified') ?? '');
+function describe(address: Address, digest: string, response: IncomingMessage): RemoteFile {
+  const { etag, 'last-modified': lastModified = '' } = response.headers;
+  const modified = Date.parse(lastModified);
   return {
     url: address.url.href,
     digest,
     name: nameOf(address.url),
-    ...(etag === null || etag.length > 500 ? {} : { etag }),
+    ...(etag === undefined || etag.length > 500 ? {} : { etag }),
     ...(Number.isNaN(modified) ? {} : { lastModified: new Date(modified).toISOString() }),
   };
 }

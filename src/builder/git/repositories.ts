@@ -104,10 +104,11 @@ export class GitRepositories {
     return this.#withRepository(address, resolved, access, (gitDir) => commitTime(this.#git, gitDir, resolved.commit));
   }
 
-  /** Forgets all that no running build uses. */
+  /** Forgets all that no running build uses, and the keys of ssh servers. */
   async prune(): Promise<void> {
     await this.#trim('checkouts', 0);
     await this.#trim('repositories', 0);
+    await rm(join(this.#folder, 'known_hosts'), { force: true });
   }
 
   /** Complete, or not there. */

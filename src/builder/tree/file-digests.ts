@@ -65,7 +65,7 @@ export class FileDigests {
   async #read(tree: FileTree, path: string, stat: FileStat, signal: AbortSignal | undefined): Promise<string> {
     const startedMs = Date.now();
     const digest = await digestFile(tree, path, stat.size, signal);
-    if (startedMs - Number(stat.ctimeNs / 1_000_000n) > SETTLED_MS) {
+    if (startedMs - Number(stat.ctimeNs / 1_000_000n) > settledAfterMs(stat)) {
       // Names of files long gone are among them; those that are there come back.
       if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
       const known: Known = [stat.identity, digest];
@@ -87,6 +87,11 @@ export class FileDigests {
       this.#known = new Map();
     }
   }
+}
+
+/** Whole seconds may be all that the file system keeps of a time. */
+function settledAfterMs({ ctimeNs }: FileStat): number {
+  return ctimeNs % 1_000_000_000n === 0n ? 2000 + SETTLED_MS : SETTLED_MS;
 }
 
 /** JSON has no line breaks of its own. */

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { arg, image } from '../../src/build/index.ts';
+import { describe as describeProgram } from '../../src/build/describe.ts';
+import { arg, image, type Image } from '../../src/build/index.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
 import { BUILD_PAIRS, PAIR_FILES } from '../support/build-pairs.ts';
 import { generator, hostileText } from '../support/hostile-texts.ts';
+
+const describeTargets = (targets: Record<string, Image>) =>
+  describeProgram(targets, { args: {}, platforms: ['linux/amd64'], folder: '/' });
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 
@@ -32,6 +36,39 @@ describe('builds in TypeScript', { skip }, () => {
       const ran = fromFile.statuses.filter((status) => status.endsWith(' done') && !status.startsWith('FROM'));
       assert.deepEqual(ran, [], 'the second build ran nothing');
     });
+
+  it('a stage is the same image alone and among others that it has steps in common with', async () => {
+    const level = arg('LEVEL', '1');
+    const steps: readonly ((stage: Image, n: number) => Image)[] = [
+      (stage, n) => stage.env({ [`E${n}`]: level }),
+      (stage, n) => stage.label({ n }),
+      (stage, n) => stage.cmd(['cmd', `${n}`]),
+      (stage, n) => stage.entrypoint([`${n}`]),
+      (stage, n) => stage.run(`echo ${n} > /f`),
+      (stage, n) => stage.onbuild((later) => later.label({ triggered: n })),
+      (stage) => stage.shell(['/bin/sh', '-ec']).cmd('true'),
+      (stage, n) => stage.workdir(`w${n}`),
+      (stage, n) => stage.as(`name${n}`),
+    ];
+    const context = { kind: 'directory', path: harness.context({}) } as const;
+    for (let seed = 1; seed <= 6; seed++) {
+      const random = generator(seed);
+      const stages = [image('busybox').label({ seed })];
+      const one = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)]!;
+      for (let n = 0; n < 14; n++) stages.push(one(steps)(one(stages), n));
+      const targets = Object.fromEntries(stages.slice(-4).map((stage, i) => [`target${i}`, stage]));
+      const all = await describeTargets(targets);
+      for (const [name, stage] of Object.entries(targets)) {
+        const alone = await harness.build({ context, dockerfileText: stage.plan().dockerfile });
+        const among = await harness.build({
+          context,
+          dockerfileText: all.dockerfile,
+          target: all.targets[name] ?? name,
+        });
+        assert.equal(among.result.imageId, alone.result.imageId, `seed ${seed}, ${name}:\n${all.dockerfile}`);
+      }
+    }
+  });
 
   it('any text arrives byte for byte in the configuration and in the process', async () => {
     const random = generator(7);

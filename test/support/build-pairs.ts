@@ -179,21 +179,14 @@ ADD --chown=1 package.json /added/`,
     name: 'an ENTRYPOINT keeps the CMD of its own stage',
     program: () => {
       const common = image('busybox').cmd(['one']).as('common');
-      return image('busybox')
-        .copy('/bin/busybox', '/b1', { from: common })
-        .copy('/bin/busybox', '/b2', { from: common.entrypoint(['two']).run('touch /two') })
-        .entrypoint('exec sh');
+      return common.entrypoint(['two']).copy('/bin/busybox', '/b', { from: common });
     },
     dockerfile: String.raw`FROM busybox AS common
 CMD ["one"]
-FROM busybox AS other
+FROM busybox
 CMD ["one"]
 ENTRYPOINT ["two"]
-RUN touch /two
-FROM busybox
-COPY --from=common /bin/busybox /b1
-COPY --from=other /bin/busybox /b2
-ENTRYPOINT exec sh`,
+COPY --from=common /bin/busybox /b`,
   },
   {
     name: 'triggers',
@@ -208,5 +201,22 @@ ONBUILD RUN echo triggered > /t
 ONBUILD WORKDIR /w
 ONBUILD COPY . .
 FROM parent`,
+  },
+  {
+    name: 'arguments of a common beginning',
+    buildArgs: { MODE: 'given' },
+    program: () => {
+      const mode = arg('MODE', 'slow');
+      const base = image('busybox').run(`echo ${mode} > /base`);
+      return base.run(`echo ${mode} > /own`).copy('/two', '/', { from: base.run(`echo ${mode} > /two`) });
+    },
+    dockerfile: String.raw`FROM busybox AS base
+ARG MODE=slow
+RUN echo ${'${MODE}'} > /base
+FROM base AS two
+RUN echo ${'${MODE}'} > /two
+FROM base
+RUN echo ${'${MODE}'} > /own
+COPY --from=two /two /`,
   },
 ];

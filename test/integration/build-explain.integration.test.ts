@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -18,6 +19,7 @@ import type { BuildEvent, BuildExplanation, BuildRequest } from '../../src/build
 import { BuilderHarness } from '../support/builder-harness.ts';
 import { GitServer } from '../support/git-server.ts';
 import { FakeExecutor } from '../support/fake-executor.ts';
+import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
 
 const missing = [process.getuid?.() === 0 ? '' : 'needs root'].filter(Boolean);
 
@@ -840,6 +842,29 @@ describe('build --explain beyond the context', { skip: missing.length > 0 && mis
       assert.equal(builds.harness.builder.why('my/app:1').steps[1]?.parent, 2);
       assert.throws(() => builds.harness.builder.why('unknown'), /no build of "unknown" is recorded/);
     }));
+});
+
+describe('lading build --explain and cache why', { skip: daemonSkipReason() ?? false }, () => {
+  it('tell from a daemon why steps ran, also after its restart', async () => {
+    await using daemon = await TestDaemon.start();
+    const folder = mkdtempSync(join(daemon.dir, 'context-'));
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY file /\nWORKDIR /w\n');
+    writeFileSync(join(folder, 'file'), '1');
+    assert.equal(daemon.lading(['build', '-t', 'my/app', folder]).status, 0);
+    await daemon.stop();
+    await daemon.up();
+    writeFileSync(join(folder, 'file'), '2');
+    const { stderr } = daemon.lading(['build', '-t', 'my/app', '--explain', '--progress', 'plain', folder]);
+    assert.match(stderr, /\n#2 → not cached: the content of "file" changed\n/);
+    assert.match(stderr, /\n#3 → not cached: step \[2\/3\] above it changed \(COPY file \/\)\n/);
+    const json = daemon.lading(['build', '-t', 'my/app', '--no-cache', '--explain', '--progress', 'json', folder]);
+    assert.match(json.stderr, /"kind":"explain","step":2,"key":"[0-9a-f]{64}","cause":"no-cache"/);
+    const why = daemon.lading(['cache', 'why', 'my/app', '--format', '{{.Step}} {{.Status}} {{.Message}}']);
+    assert.equal(why.stdout, '2 ran --no-cache was given\n3 ran --no-cache was given\n');
+    const unknown = daemon.lading(['cache', 'why', 'nothing']);
+    assert.equal(unknown.status, 1);
+    assert.match(unknown.stderr, /no build of "nothing" is recorded/);
+  });
 });
 
 function explanations(events: readonly BuildEvent[]): string[] {

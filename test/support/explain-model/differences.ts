@@ -27,7 +27,8 @@ export function differences(before: World, now: World, id: string): Claim[] {
     const wasStage = layerSteps(before).some(({ stage }) => stage === step.stage);
     return [{ cause: 'new', message: wasStage ? 'it is new in the Dockerfile' : 'it was never built before' }];
   }
-  const below = belowDifference(before, now, id);
+  const isLinked = step.step.kind === 'copy' && step.step.link === true;
+  const below = isLinked ? undefined : belowDifference(before, now, id);
   return below ? [below] : ownDifferences(earlier.step, step.step, before, now);
 }
 

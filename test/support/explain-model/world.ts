@@ -18,6 +18,8 @@ export interface CopyStep {
   chmod?: string;
   /** Name of a file. */
   exclude?: string;
+  /** What lies below does not matter. */
+  readonly link?: boolean;
 }
 
 export interface RunStep {
@@ -90,6 +92,7 @@ export function randomCopy(random: Random): CopyStep {
     ...(random.chance(20) ? { chown: '1:2' } : {}),
     ...(random.chance(20) ? { chmod: '644' } : {}),
     ...(random.chance(20) ? { exclude: random.pick(NAMES) } : {}),
+    ...(random.chance(25) ? { link: true } : {}),
   };
 }
 
@@ -170,6 +173,7 @@ export function textOf(step: ModelStep, world: World): string {
     case 'copy': {
       const flags = [
         'folder' in step.source ? '' : '--from=one ',
+        step.link ? '--link ' : '',
         step.chown === undefined ? '' : `--chown=${step.chown} `,
         step.chmod === undefined ? '' : `--chmod=${step.chmod} `,
         step.exclude === undefined ? '' : `--exclude=${step.exclude} `,

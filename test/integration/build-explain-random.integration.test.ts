@@ -63,7 +63,9 @@ describe(
           await explain(harness, path, earlier[0]!);
           for (let change = 0; change < 2; change++) {
             const now = mutate(earlier[0]!, random);
-            const story = `${dockerfileOf(earlier[0]!)}\n--- ${now.story.join(', ')}\n${dockerfileOf(now)}`;
+            const story = [...earlier.toReversed(), now]
+              .map((one) => `--- ${one.story.join(', ')}\n${dockerfileOf(one)}`)
+              .join('');
             const told = await explain(harness, path, now);
             for (const one of told) {
               const step = layerSteps(now).find(({ number }) => number === one.step)!;

@@ -1,4 +1,5 @@
 import type { ChainID } from '../../oci/index.ts';
+import { alignSteps, type PlannedStep } from './align.ts';
 import { changed, quoted, shortDigest, type Difference } from './difference.ts';
 
 /** What a stage begins with. */
@@ -87,14 +88,15 @@ function stepDifference(
   if (!own) return other ? removed(other) : unknownParent();
   if (!other) return parent(own, 'is new');
   if (own.key === other.key) return parent(own, 'ran again and gave another result');
-  if (own.text === other.text) return parent(own, 'changed');
-  const textsAfter = (lineage: Explained, index: number): string[] => [
-    ...lineage.below.slice(index).map((entry) => (entry.kind === 'step' ? entry.text : '')),
-    lineage.text,
-  ];
-  if (textsAfter(now, last + 2).includes(other.text)) return parent(own, 'is new');
-  if (textsAfter(before, lastBefore + 2).includes(own.text)) return removed(other);
-  return parent(own, 'changed');
+  // The explained step stands for itself on both sides.
+  const [counterpart] = alignSteps(plannedFrom(before, lastBefore + 1), plannedFrom(now, last + 1));
+  if (counterpart === 0) return parent(own, 'changed');
+  return counterpart === undefined ? parent(own, 'is new') : removed(other);
+}
+
+function plannedFrom({ below, text }: Explained, index: number): PlannedStep[] {
+  const texts = below.slice(index).flatMap((entry) => (entry.kind === 'step' ? entry.text : []));
+  return [...texts, text].map((one) => ({ kind: one.split(/\s/, 1)[0]!.toLowerCase(), text: one }));
 }
 
 function parent(step: LineageStep, what: string): Difference {

@@ -205,6 +205,7 @@ export class Builder {
         memory: this.#memory,
         runs: this.#runs,
         cache: this.#cache,
+        imported: travel.imported,
       });
       try {
         const resolveBase = sharedBases(this.#d.resolveBase);

@@ -177,6 +177,20 @@ describe('caches that travel', { skip: missing.length > 0 && missing.join(', ') 
     assert.equal(await text(two, image, 'app/out'), 'tool\nb');
   });
 
+  it('says on a new machine why a step was not found in the cache', async () => {
+    const dockerfileText = 'FROM scratch\nCOPY root /\nARG WORD=one\nRUN echo $WORD > /word\nCOPY a.txt /';
+    const [one, two, three] = [await machine(), await machine(), await machine()];
+    await build(one, { dockerfileText, cacheTo: [at('why')] });
+    const why = async (on: BuilderHarness, more: Partial<BuildRequest>, files = {}) => {
+      const { events } = await build(on, { dockerfileText, cacheFrom: [at('why')], explain: true, ...more }, files);
+      return events.flatMap((event) => (event.kind === 'explain' ? [event.message] : []));
+    };
+    assert.match((await why(two, { buildArgs: { WORD: 'two' } }))[0]!, /WORD changed from "?one"? to "?two"?/);
+    const [message, ...more] = await why(three, {}, { 'a.txt': 'b' });
+    assert.match(message!, /file/);
+    assert.deepEqual(more, []);
+  });
+
   it('mode min: what is needed of a stage that is not in the image runs again', async () => {
     const [one, two] = [await machine(), await machine()];
     await build(one, { cacheTo: [at('min')] });

@@ -8,6 +8,7 @@ import type { FileTree } from '../tree/file-tree.ts';
 import type { BuildRequest } from '../types.ts';
 import { withoutUserinfo } from '../without-userinfo.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
+import type { ImportedCache } from '../remote-cache/imported-cache.ts';
 import type { BuildMemory, RanStep, StepMemory } from './build-memory.ts';
 import type { BuildRuns, RunStep } from './build-runs.ts';
 import type { PlannedStep } from './align.ts';
@@ -36,6 +37,8 @@ export interface ExplainerDependencies {
   readonly memory: BuildMemory;
   readonly runs: BuildRuns;
   readonly cache: BuildCache;
+  /** What `--cache-from` knows. */
+  readonly imported: Pick<ImportedCache, 'sameText' | 'described'>;
 }
 
 /** Explains, for one build, why steps were not cached, and notes how they went. */
@@ -49,15 +52,17 @@ export class BuildExplainer {
   readonly stageNames: readonly string[];
   readonly #runs: BuildRuns;
   readonly #cache: BuildCache;
+  readonly #imported: ExplainerDependencies['imported'];
   readonly #steps: RunStep[] = [];
   readonly #ran: RanStep[] = [];
   #earlier: ReturnType<BuildRuns['of']> | undefined;
   readonly #writes: Promise<void>[] = [];
 
-  constructor({ request, dockerfile, memory, runs, cache }: ExplainerDependencies) {
+  constructor({ request, dockerfile, memory, runs, cache, imported }: ExplainerDependencies) {
     this.memory = memory;
     this.#runs = runs;
     this.#cache = cache;
+    this.#imported = imported;
     this.request = request;
     this.stageNames = dockerfile.stages.flatMap(({ name }) => name ?? []);
     this.secrecy = new Secrecy(memory.salt, request.secrets);
@@ -73,10 +78,18 @@ export class BuildExplainer {
   /** What is known of an earlier step; of one that another machine made, only its inputs. */
   step(key: string): StepMemory | undefined {
     const known = this.memory.step(key);
-    const record = known ? undefined : this.#cache.find(key);
-    if (!record) return known;
-    const { kind, text, createdAt } = record;
-    return { kind, text, inputs: this.#cache.inputsOf(key)?.inputs ?? {}, notes: {}, lineage: '', at: createdAt };
+    if (known) return known;
+    const record = this.#cache.find(key);
+    const inputs = record ? this.#cache.inputsOf(key)?.inputs : this.#imported.described(key)?.inputs;
+    const described = record ?? this.#imported.described(key);
+    if (!described) return undefined;
+    const { kind, text, createdAt } = described;
+    return { kind, text, inputs: inputs ?? {}, notes: {}, lineage: '', at: createdAt };
+  }
+
+  /** Keys of steps with the same text, the likeliest first: this machine's latest ones, then those of caches from elsewhere. */
+  sameText(kind: string, text: string): readonly string[] {
+    return [...this.memory.sameText(kind, text), ...this.#imported.sameText(kind, text)];
   }
 
   /** Earlier builds of the same name, latest first; read when first asked. */

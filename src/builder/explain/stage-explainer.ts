@@ -133,7 +133,7 @@ export class StageExplainer {
   /** The earlier record that differs least; the latest of several. A stage that was built before has no other counterparts. */
   #nearest(counterparts: readonly RunStep[], now: StepMemory): StepMemory | undefined {
     const build = this.#build;
-    const keys = this.#wasBuilt ? counterparts.map(({ key }) => key) : build.memory.sameText(now.kind, now.text);
+    const keys = this.#wasBuilt ? counterparts.map(({ key }) => key) : build.sameText(now.kind, now.text);
     const candidates = [...new Set(keys)].flatMap((key) => build.step(key) ?? []);
     const counts = candidates.map((candidate) => countDifferences(candidate, now));
     return candidates[counts.indexOf(Math.min(...counts))];

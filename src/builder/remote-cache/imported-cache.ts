@@ -59,6 +59,17 @@ export class ImportedCache {
     return this.#used.get(key);
   }
 
+  /** Keys of the steps with this text whose inputs are known: for telling why one was not found. */
+  sameText(kind: string, text: string): string[] {
+    const same = [...this.#known.values()].filter(({ record }) => record.kind === kind && record.text === text);
+    return same.flatMap(({ record }) => (record.inputs ? [record.key] : []));
+  }
+
+  /** What a cache says of a step, found or not. */
+  described(key: string): TravellingRecord | undefined {
+    return this.#known.get(key)?.record;
+  }
+
   /** A hit: its layer, if any, is there as soon as {@link files} has been awaited. */
   find(key: string): CacheRecord | undefined {
     const known = this.#known.get(key);

@@ -268,6 +268,22 @@ describe('RUN steps', { skip }, () => {
       assert.match(text, /ls: \/bin\/sub: No such file|^\/bin\/sub$/m);
     });
 
+    test('a program that is not there, cannot run, or has no such user is named', () => {
+      const reasons: readonly (readonly [string, RegExp])[] = [
+        [
+          'RUN ["nope", "x"]',
+          /process "nope x" did not complete successfully: exec: "nope": executable file not found in \$PATH/,
+        ],
+        ['RUN ["/etc/passwd"]', /exec: "\/etc\/passwd": permission denied/],
+        [
+          'SHELL ["/bin/bash", "-c"]\nRUN x',
+          /hint: the image has no "\/bin\/bash": RUN \["program", "argument"\] needs no shell/,
+        ],
+        ['USER somebody\nRUN x', /unable to find user somebody: no matching entries in passwd file/],
+      ];
+      for (const [lines, reason] of reasons) assert.match(build([lines]).text, reason);
+    });
+
     test('memory has the size it was given', () => {
       const text = ok([
         'RUN --mount=type=tmpfs,target=t,size=1m grep " /t " /proc/self/mounts; dd if=/dev/zero of=/t/x bs=1M count=3 2>&1 | head -1',
@@ -289,6 +305,10 @@ describe('RUN steps', { skip }, () => {
         ['type=ssh,source=x,target=/x', /ssh does not support source/],
         ['type=secret,target=/x,from=y', /secret mount should not have a from/],
         ['type=magic,target=/x', /unsupported mount type "magic"/],
+        [
+          'type=tmpfs,target=/etc/passwd',
+          /process "\/bin\/sh -c true" did not .*: cannot mount on "\/etc\/passwd": not a directory/,
+        ],
       ] as const) {
         const { status, text } = build([`RUN --mount=${mount} true`]);
         assert.equal(status, 1, mount);

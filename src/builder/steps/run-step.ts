@@ -14,7 +14,7 @@ import type { LayerOperation } from '../solver.ts';
 import { checkRun } from '../run/entitlements.ts';
 import { bannerOf, shellIn } from '../run/failed-shell.ts';
 import { SecretMask } from '../run/secret-mask.ts';
-import { processFailure, timeFailure } from '../run/step-failure.ts';
+import { processFailure, runFailure, timeFailure } from '../run/step-failure.ts';
 import type { BuildSettings, ExecutedStep, NetworkMode } from '../types.ts';
 import { prepareMounts } from './run-mounts.ts';
 
@@ -151,7 +151,9 @@ async function runProcess(context: RunStepContext, step: ExecutedStep, secrets: 
     })
     .catch((error: unknown) => {
       const { timeoutMs } = request.limits ?? {};
-      throw timeoutMs !== undefined && isLadingError(error, 'deadline_exceeded') ? timeFailure(args, timeoutMs) : error;
+      throw timeoutMs !== undefined && isLadingError(error, 'deadline_exceeded')
+        ? timeFailure(args, timeoutMs)
+        : runFailure(args, error);
     })
     .finally(() => mask.end());
   signal.throwIfAborted();

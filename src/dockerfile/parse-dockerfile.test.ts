@@ -183,3 +183,9 @@ test('runCommand() tells scripts, files and commands with here-documents apart',
   const file = command('RUN <<X\n#!/bin/x\na\nX');
   assert(file.kind === 'file' && file.file.content === '#!/bin/x\na\n');
 });
+
+test('flags are separated by ASCII white space only, as in Docker', () => {
+  const cmd = parseInstruction('CMD \u00a0--from=x');
+  assert(cmd.kind === 'cmd');
+  assert.deepEqual(cmd.args, ['--from=x']);
+});

@@ -34,7 +34,7 @@ export function takeFlags(text: string, escape: EscapeCharacter): { flags: strin
   const flags: string[] = [];
   let at = 0;
   for (;;) {
-    while (at < text.length && isSpace(text.charAt(at))) at++;
+    while (at < text.length && isBlank(text.charAt(at))) at++;
     if (!text.startsWith('--', at)) return { flags, rest: text.slice(at) };
     const word = readFlag(text, at, escape);
     at = word.end;
@@ -49,10 +49,15 @@ function readFlag(text: string, start: number, escape: EscapeCharacter): { value
   let at = start;
   for (; at < text.length; at++) {
     const ch = text.charAt(at);
-    if (quote === '' && isSpace(ch)) break;
+    if (quote === '' && isBlank(ch)) break;
     if (quote === '' ? ch === "'" || ch === '"' : ch === quote) quote = quote === '' ? ch : '';
     else if (ch === escape) value += text.charAt(++at);
     else value += ch;
   }
   return { value, end: Math.min(at, text.length) };
+}
+
+/** Docker reads flags byte by byte: white space beyond ASCII does not separate them. */
+function isBlank(ch: string): boolean {
+  return ch !== '' && ' \t\n\v\f\r'.includes(ch);
 }

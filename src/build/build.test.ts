@@ -156,6 +156,11 @@ test('what is wrong is said at the line that says it', () => {
     ],
     [() => image('x').onbuild((later) => later.onbuild((l) => l.run('x'))), /a trigger cannot hold another/],
     [() => image('x').onbuild((l) => l.copy('a', '/', { from: scratch() })), /is not there when the trigger runs/],
+    [() => image('x').env({ A: undefined as never }), /env\(\): a text is wanted, this is undefined/],
+    [() => image('x').run([5 as never]), /run\(\): a text is wanted, this is 5/],
+    [() => image('x').copy(image('y') as never, '/'), /copy\(\): a text is wanted, this is a Image/],
+    [() => image('x').run('x', { mounts: [{ type: 'cache' } as never] }), /a mount is made by bind\(\), cache\(\)/],
+    [() => image(undefined as never), /image\(\): a text is wanted, this is undefined/],
     [() => image('x').expose('http' as never), /expose\(\): invalid port "http"/],
   ];
   for (const [define, message] of cases) {

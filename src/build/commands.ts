@@ -1,7 +1,7 @@
 import { LadingError } from '../errors/index.ts';
 import { commandLine, commandTexts, execForm, isArgv, script, type Command } from './command-line.ts';
 import type { Draft } from './draft.ts';
-import type { Mount } from './mounts.ts';
+import { Mount } from './mounts.ts';
 import { flagValue, fold } from './quote.ts';
 import { hasBreak, partsOf, Reference, written, type Text } from './values.ts';
 
@@ -25,11 +25,13 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 export function runDraft(command: Command, options: RunShellOptions): Draft {
   const { mounts = [], network, security, devices = [], env } = options;
-  const texts = [...commandTexts(command), ...mounts.flatMap((mount) => mount.texts()), ...Object.values(env ?? {})];
+  if (!mounts.every((mount) => mount instanceof Mount))
+    throw new LadingError('invalid_argument', 'run(): a mount is made by bind(), cache(), tmpfs(), secret() or ssh()');
   if (env !== undefined && Array.isArray(command))
     throw new LadingError('invalid_argument', 'run(): "env" needs a command for the shell, not an array', {
       hint: 'use .env() for the image, or ["env", "NAME=value", …]',
     });
+  const texts = [...commandTexts(command), ...mounts.flatMap((mount) => mount.texts()), ...Object.values(env ?? {})];
   const shown = isArgv(command) ? command : exported(command, env ?? {});
   return {
     kind: 'run',

@@ -28,7 +28,7 @@ import { planOf, type Plan, type PlanOptions } from './plan.ts';
 import { callerPlace } from './place.ts';
 import { renderDockerfile, type DockerfileOptions } from './render.ts';
 import { runBuild } from './running-build.ts';
-import { checkReference, type NamedContext } from './sources.ts';
+import { checkReference, NamedContext } from './sources.ts';
 import { checkText, literalOf, type Arg, type Text } from './values.ts';
 
 const STAGE_NAME = /^[a-z][a-z0-9\-_.]*$/;
@@ -225,8 +225,10 @@ export function image(stage: Image): Image;
 export function image(base: Text | Image | NamedContext, { platform }: { readonly platform?: Text } = {}): Image {
   const place = callerPlace();
   try {
-    if (typeof base === 'string' && literalOf(base) !== undefined)
-      checkReference(checkText(base, 'image()'), 'image()');
+    if (!(base instanceof Image || base instanceof NamedContext)) {
+      const literal = literalOf(base);
+      if (literal !== undefined) checkReference(checkText(literal, 'image()'), 'image()');
+    }
     if (platform !== undefined) checkPlatform(platform, base);
     return new Image(rootNode({ base, platform, place }));
   } catch (error) {

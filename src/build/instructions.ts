@@ -8,7 +8,7 @@ import { checkText, hasBreak, literalOf, Reference, written, type Arg, type Text
 export function pairsDraft(kind: 'env' | 'label', pairs: Readonly<Record<string, Text | number | boolean>>): Draft {
   const entries = Object.entries(pairs).map(([name, value]) => {
     checkKey(kind, name);
-    const text = typeof value === 'object' || typeof value === 'string' ? value : String(value);
+    const text = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
     if (typeof text === 'string') checkText(text, `${kind}(): ${name}`);
     return [name, text] as const;
   });

@@ -143,6 +143,7 @@ export const TARGETSTAGE = predefined('TARGETSTAGE');
 /** The literal and the variable parts of a text, in order. */
 export function partsOf(text: Text): (string | Reference)[] {
   if (text instanceof Reference) return [text];
+  if (typeof text !== 'string') throw notText(text);
   const parts: (string | Reference)[] = [];
   let at = 0;
   for (const match of text.matchAll(PATTERN)) {
@@ -152,6 +153,12 @@ export function partsOf(text: Text): (string | Reference)[] {
   }
   if (at < text.length) parts.push(text.slice(at));
   return parts;
+}
+
+/** Programs need not be checked by a compiler. */
+function notText(found: unknown): LadingError {
+  const what = found !== null && typeof found === 'object' ? `a ${found.constructor?.name ?? 'object'}` : String(found);
+  return new LadingError('invalid_argument', `a text is wanted, this is ${what}`);
 }
 
 /** The arguments a text uses. */
@@ -181,8 +188,7 @@ export function hasBreak(texts: readonly Text[]): boolean {
 
 /** What no image configuration and no process can hold. @throws invalid_argument */
 export function checkText(text: string, where: string): string {
-  if (typeof text !== 'string')
-    throw new LadingError('invalid_argument', `${where}: a text is wanted, this is ${typeof text}`);
+  if (typeof text !== 'string') throw notText(text);
   if (text.includes('\0')) throw new LadingError('invalid_argument', `${where}: a text cannot hold a NUL character`);
   if (!text.isWellFormed())
     throw new LadingError('invalid_argument', `${where}: a text cannot hold half of a surrogate pair`);

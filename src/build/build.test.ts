@@ -248,6 +248,18 @@ test('dryRun() plays a build: the executor sees what the process would, the resu
   });
 });
 
+test('dryRun() lets an argument win over a variable of its name that was set before, as a build does', async () => {
+  const { config, runs } = await image('node')
+    .env({ MODE: 'env' })
+    .run(`x ${arg('MODE', 'arg')}`)
+    .dryRun();
+  assert.equal(runs[0]?.env['MODE'], 'arg');
+  assert.deepEqual(
+    config.Env?.filter((entry) => entry.startsWith('MODE=')),
+    ['MODE=env'],
+  );
+});
+
 test('dryRun() runs the triggers of a base', async () => {
   const parent = image('x').onbuild((later) => later.run('triggered').env({ BY: 'trigger' }));
   const { config, runs } = await image(parent).run('own').dryRun();

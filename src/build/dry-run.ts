@@ -79,7 +79,8 @@ const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 interface StageState {
   config: RunConfig;
-  readonly args: Map<string, string | undefined>;
+  /** What steps see: of an ARG and an ENV of one name, the later. */
+  readonly variables: Map<string, string>;
 }
 
 /** Plays the stages one after the other. @throws invalid_argument as the build would, with the program's line */
@@ -145,12 +146,13 @@ class DryRun {
     const { image } = expandInstruction(stage.from, this.#globals, options).instruction;
     const earlier = this.#named(image, stage);
     if (earlier) {
-      const { config, args } = await this.#stage(earlier);
-      return { config, args: new Map(args) };
+      const { config, variables } = await this.#stage(earlier);
+      return { config, variables: new Map([...variables, ...entriesOf(config.Env)]) };
     }
     const given = (this.#options.images?.[image] ?? { WorkingDir: '/' }) as RunConfig;
     const hasPath = given.Env?.some((entry) => entry.startsWith('PATH=')) === true;
-    return { config: hasPath ? given : { ...given, Env: [...(given.Env ?? []), DEFAULT_PATH] }, args: new Map() };
+    const config = hasPath ? given : { ...given, Env: [...(given.Env ?? []), DEFAULT_PATH] };
+    return { config, variables: new Map(entriesOf(config.Env)) };
   }
 
   #named(name: string, before: Stage): Stage | undefined {
@@ -158,15 +160,16 @@ class DryRun {
   }
 
   async #step(written: Instruction, stage: Stage, state: StageState): Promise<void> {
-    const defined = [...state.args].flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
-    const env = new Map<string, string>([...defined, ...entriesOf(state.config.Env)]);
     const options = { escape: this.#dockerfile.escape, file: this.#dockerfile, overrides: this.#given };
-    const { instruction } = expandInstruction(written, env, options);
+    const { instruction } = expandInstruction(written, state.variables, options);
     const name = stage.name ?? `stage-${stage.index}`;
     this.#steps.push({ stage: name, kind: instruction.kind, text: instruction.original });
     if (instruction.kind === 'arg')
-      for (const { key, default: own } of instruction.args)
-        state.args.set(key, this.#given.get(key) ?? own ?? this.#globals.get(key) ?? this.#predefined.get(key));
+      for (const { key, default: own } of instruction.args) {
+        const value = this.#given.get(key) ?? own ?? this.#globals.get(key) ?? this.#predefined.get(key);
+        if (value !== undefined) state.variables.set(key, value);
+      }
+    if (instruction.kind === 'env') for (const { key, value } of instruction.pairs) state.variables.set(key, value);
     if (instruction.kind === 'run') await this.#run(instruction, name, state);
     state.config = applyConfigInstruction(state.config, instruction, { cmdSet: this.#cmdSet(stage, written) });
   }
@@ -175,17 +178,16 @@ class DryRun {
     return stage.instructions.slice(0, stage.instructions.indexOf(until)).some(({ kind }) => kind === 'cmd');
   }
 
-  async #run(run: RunInstruction, stage: string, { config, args }: StageState): Promise<void> {
+  async #run(run: RunInstruction, stage: string, { config, variables }: StageState): Promise<void> {
     const command = runCommand(run);
     const words = command.kind === 'args' ? command.args : [`/dev/pipes/${command.file.name}`];
     const shell = run.form === 'exec' ? [] : (config.Shell ?? ['/bin/sh', '-c']);
     const place = this.#rendered.lines.find(({ startLine }) => startLine === run.location.startLine)?.place;
-    const defined = [...args].flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
     const step: DryRunStep = {
       stage,
       text: run.original,
       args: [...shell, ...words],
-      env: Object.fromEntries([...defined, ...entriesOf(config.Env)]),
+      env: Object.fromEntries(variables),
       cwd: config.WorkingDir || '/',
       user: config.User ?? '',
       network: run.network ?? 'default',

@@ -1,6 +1,7 @@
 export { parseCsv } from './csv.ts';
 export { KeyedLock } from './keyed-lock.ts';
 export { Limiter } from './limiter.ts';
+export { settleAll } from './settle-all.ts';
 export { SingleFlight } from './single-flight.ts';
 export { syncFolder, writeFileAtomic, type AtomicFileOptions } from './atomic-file.ts';
 export { readVersionFile } from './version-file.ts';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Limiter } from '../base/index.ts';
+import { Limiter, settleAll } from '../base/index.ts';
 import { DockerfileError, parseDockerfile, type Dockerfile } from '../dockerfile/index.ts';
 import { LadingError, toLadingError } from '../errors/index.ts';
 import { Referrers } from '../image/index.ts';
@@ -226,7 +226,7 @@ export class Builder {
     const signal = AbortSignal.any([parts.signal, abort.signal]);
     const wanted = request.platforms ?? [];
     const all = { ...parts, signal };
-    const made = await Promise.all(
+    const made = await settleAll(
       wanted.length === 0
         ? [this.#buildPlatform(hostPlatform(), undefined, all)]
         : wanted.map((platform) => this.#buildPlatform(platform, platform, all)),

@@ -64,6 +64,8 @@ test('Referrers replaces what it is told to, and forgets those of subjects that 
     referrers.add(SUBJECT.digest, [one]);
     referrers.add(SUBJECT.digest, [two]);
     assert.deepEqual(referrers.of(SUBJECT.digest), [one, two]);
+    referrers.note(SUBJECT.digest, one.manifest.digest, { folder: '/x' });
+    assert.deepEqual(referrers.of(SUBJECT.digest), [{ ...one, local: { folder: '/x' } }, two]);
     referrers.add(SUBJECT.digest, [two], ({ manifest }) => manifest.digest === one.manifest.digest);
     assert.deepEqual(referrers.of(SUBJECT.digest), [two]);
     assert.deepEqual(referrers.keep(new Set([SUBJECT.digest])), [two.manifest.digest, two.blobs[0]!.digest]);

@@ -54,6 +54,12 @@ export class Referrers {
     });
   }
 
+  /** Changes what this store alone knows of a referrer. */
+  note(subject: Digest, referrer: Digest, local: unknown): void {
+    const noted = (one: Referrer): Referrer => (one.manifest.digest === referrer ? { ...one, local } : one);
+    this.#metadata.transaction(() => this.#entries.put(subject, this.of(subject).map(noted)));
+  }
+
   /** Forgets referrers of all but these subjects. @returns what the garbage collector must keep */
   keep(subjects: ReadonlySet<Digest>): Digest[] {
     const gone: string[] = [];

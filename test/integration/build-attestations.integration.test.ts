@@ -160,6 +160,18 @@ describe('attestations of a build', { skip: daemonSkipReason() ?? false }, () =>
     assert.match(refused.stderr, /image "app:none" has no attestation of type provenance/);
   });
 
+  it('is in the metadata file, also of a cached build', () => {
+    const file = join(folder, 'metadata.json');
+    for (let i = 0; i < 2; i++) {
+      build('-t', 'app:metadata', '--metadata-file', file, '--build-arg', 'VERSION=15');
+      const metadata = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Provenance>;
+      assert.equal(
+        metadata['buildx.build.provenance']?.buildDefinition.externalParameters.request.frontend,
+        'dockerfile.v0',
+      );
+    }
+  });
+
   it('pushes attestations as referrers of what it pushes', async () => {
     const name = `localhost:${registry.port}/app:1`;
     build('-t', name, '--build-arg', 'VERSION=11');

@@ -10,6 +10,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -54,6 +55,9 @@ function project(parent: string, { shuffled = false, mtime }: { shuffled?: boole
     if (shuffled) writeFileSync(join(parent, `${Math.random()}`), '');
     writeFileSync(join(dir, name), `content of ${name}`, { mode: 0o644 });
   }
+  // The same zeros, with and without room on the disk.
+  writeFileSync(join(dir, 'src/zeros'), shuffled ? Buffer.alloc(1 << 20) : '');
+  truncateSync(join(dir, 'src/zeros'), 1 << 20);
   symlinkSync('a', join(dir, 'src/link'));
   linkSync(join(dir, 'src/b'), join(dir, 'src/dir/b2'));
   writeFileSync(join(dir, 'inner'), 'inner');

@@ -113,6 +113,9 @@ CMD ["cat", "/who"]
     assert.equal(lost.status, 1);
     assert.match(lost.stderr, /the build context ".*" is not there\nhint: .*--context/);
     assert.match(verify('--context', elsewhere, tag).stdout, /^identical/);
+    // Built again from there, with all steps cached, it is found there.
+    daemon.lading(['build', '-q', elsewhere], { env: EPOCH });
+    assert.match(verify(tag).stdout, /^identical/);
   });
 
   it('squashes again what was squashed', () => {

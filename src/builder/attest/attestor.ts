@@ -23,6 +23,7 @@ export interface AttestContext {
   readonly request: BuildRequest;
   readonly names: readonly Reference[];
   readonly source: BuildSource;
+  readonly built: readonly BuiltPlatform[];
   readonly cache: BuildCache;
   readonly lease: BuildLease;
   readonly signal: AbortSignal;
@@ -97,19 +98,42 @@ export class Attestor {
    * @returns all attestations of the manifest, the earlier ones too
    */
   async attach(built: BuiltPlatform, subject: Descriptor): Promise<readonly Referrer[]> {
-    const { referrers, dependencies, request } = this.#c;
+    const { referrers, dependencies, request, source } = this.#c;
     const names = this.#c.names.map((name) => packageUrl(name, built));
     for (const predicateType of this.#wanted(subject.digest)) {
       const predicate = await this.#predicate(predicateType, built);
       const statement = statementOf(subject.digest, names, predicateType, predicate);
       const made = await putStatement(dependencies.content, subject, statement, this.#keep);
-      const memory = memoryOf(request, this.#c.source);
-      const local = predicateType === PROVENANCE ? { local: memory } : {};
+      const local = predicateType === PROVENANCE ? { local: memoryOf(request, source) } : {};
       referrers.add(subject.digest, [{ ...made, ...local }], (present) => predicateTypeOf(present) === predicateType);
     }
+    this.#remember(subject.digest);
     const all = referrers.of(subject.digest);
     for (const { manifest, blobs } of all) for (const { digest } of [manifest, ...blobs]) await this.#keep(digest);
     return all;
+  }
+
+  /** Where a build can be done again: the last folder counts, the provenance stays the first one's. */
+  #remember(subject: Digest): void {
+    const { referrers, request, source } = this.#c;
+    const present = referrers.of(subject).find((one) => predicateTypeOf(one) === PROVENANCE);
+    const local = memoryOf(request, source);
+    if (!present || JSON.stringify(present.local) === JSON.stringify(local)) return;
+    referrers.note(subject, present.manifest.digest, local);
+  }
+
+  /** As buildx writes it to a metadata file: the predicate of mode min, whether or not it was attached. */
+  metadata(): Readonly<Record<string, object>> {
+    const { request, source } = this.#c;
+    if (request.attestations?.provenance === false) return {};
+    const finishedAt = new Date().toISOString();
+    const facts = { mode: 'min', request, source, finishedAt, invocationId: randomUUID(), records: [] } as const;
+    const all = this.#c.built.map(
+      (built) => [formatPlatform(built.platform), provenanceOf({ ...facts, built })] as const,
+    );
+    const [only, ...more] = all;
+    if (only && more.length === 0) return { 'buildx.build.provenance': only[1] };
+    return Object.fromEntries(all.map(([platform, predicate]) => [`buildx.build.provenance/${platform}`, predicate]));
   }
 
   readonly #keep = async (digest: Digest): Promise<void> => {

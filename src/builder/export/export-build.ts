@@ -81,7 +81,7 @@ async function begin(built: readonly BuiltPlatform[], context: ExportContext): P
       config: await writeConfig(stage, { content, cache, lease, labels: request.labels, epoch, inlineCache }),
     });
   const withIndex = wantsIndex(request);
-  const attestor = new Attestor(context);
+  const attestor = new Attestor({ ...context, built });
   const attest = (i: number, subject: Descriptor): Promise<AttestationManifest> =>
     attestor.forIndex(built[i]!, subject);
   const documentContext = {
@@ -115,7 +115,7 @@ function exportTo(output: Output, exporting: Exporting): Promise<Exported | unde
 }
 
 /** Docker's keys. Of several images the first output's counts. */
-function resultOf(done: readonly Exported[], { platforms, withIndex }: Exporting): BuildResult {
+function resultOf(done: readonly Exported[], { platforms, withIndex, attestor }: Exporting): BuildResult {
   const [first] = done;
   if (!first) return { tags: [], metadata: {} };
   const { target } = first;
@@ -126,6 +126,7 @@ function resultOf(done: readonly Exported[], { platforms, withIndex }: Exporting
     imageId: config ?? target.digest,
     tags: [...new Set(tags)],
     metadata: {
+      ...attestor.metadata(),
       ...(config === undefined ? {} : { 'containerimage.config.digest': config }),
       'containerimage.descriptor': target,
       'containerimage.digest': target.digest,

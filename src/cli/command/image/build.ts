@@ -22,7 +22,7 @@ type Result = Extract<BuildEvent, { kind: 'result' }>;
 
 export const command: Command = {
   name: 'build',
-  summary: 'Build an image from a Dockerfile',
+  summary: 'Build an image from a Dockerfile or a program',
   usage: '[OPTIONS] PATH | URL | - | PROGRAM.ts',
   flags: BUILD_FLAGS,
   examples: [

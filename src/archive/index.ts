@@ -71,7 +71,7 @@ export async function mergeLayers(
 }
 
 /**
- * Compresses a layer tar to `target.path` (made or replaced, not synced) off the main thread: gzip in parallel blocks (level 6), zstd as one frame (level 3).
+ * Compresses a layer tar to `target.path` (made or replaced, not synced) off the main thread: gzip in parallel blocks (level 4, what cannot shrink is stored), zstd as one frame (level 3).
  * Deterministic for one version of Node, on any number of cores.
  */
 export function compressLayer(

@@ -49,8 +49,8 @@ async function checkFolder(dest: string): Promise<void> {
 
 async function checkParent(dest: string, parent: string): Promise<void> {
   try {
-    await access(parent, constants.W_OK | constants.X_OK);
     if (!(await stat(parent)).isDirectory()) throw refuse(dest, `"${parent}" is not a directory`);
+    await access(parent, constants.W_OK | constants.X_OK);
   } catch (error) {
     if (error instanceof LadingError) throw error;
     const why = errnoOf(error) === 'ENOENT' ? 'does not exist' : 'is not writable';

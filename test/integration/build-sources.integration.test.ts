@@ -121,6 +121,18 @@ test('ADD of a repository: the key is the commit, not the address', { skip }, as
   assert.ok((await filesOf(kept.image)).includes('lib/.git/HEAD'));
 });
 
+test('a build asks once what a ref is, for all its stages', { skip }, async () => {
+  git.commit('once', { x: 'x' });
+  const asked = (): number => git.requests.filter((line) => line.includes('/once.git/info/refs')).length;
+  const add = `ADD ${git.url('once')}#main /`;
+  await harness.build({ dockerfileText: `FROM scratch AS a\n${add}a/\nFROM scratch\n${add}b/\nCOPY --from=a / /\n` });
+  const first = asked();
+  await harness.build({ dockerfileText: `FROM scratch\n${add}b/\n` });
+  assert.equal(asked() - first, 1);
+  // One to ask, one to fetch.
+  assert.equal(first, 2);
+});
+
 test('ADD --checksum takes the begin of a commit and refuses another with both values', { skip }, async () => {
   const commit = git.commit('sum', { x: 'x' });
   const build = (sum: string) =>

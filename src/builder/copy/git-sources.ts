@@ -3,6 +3,7 @@ import { parseGitAddress, shownGitAddress } from '../../oci/index.ts';
 import type { GitSource } from '../git/repositories.ts';
 import type { Material } from '../materials.ts';
 import type { BuildSession } from '../session.ts';
+import type { BuildRequest } from '../types.ts';
 import { FileTree } from '../tree/file-tree.ts';
 import { sourceKind } from './add-sources.ts';
 import { copyUnits, type CopyOptions } from './copy-units.ts';
@@ -17,12 +18,28 @@ export async function gitSources(
   const { checksum, keepGitDir } = instruction;
   const found: GitSource[] = [];
   for (const address of instruction.sources.filter((source) => sourceKind(source) === 'git')) {
-    const options = { ...session.gitAccess, checksum, keepGitDir };
-    const source = await session.o.repositories.resolve(pinned(address, session.o.pins), options);
+    const source = await resolveOnce(session, pinned(address, session.o.pins), { checksum, keepGitDir });
     session.materials.add(gitMaterial(source));
     found.push(source);
   }
   return found;
+}
+
+const asked = new WeakMap<BuildRequest, Map<string, Promise<GitSource>>>();
+
+/** One answer for all stages and platforms of a build: a branch that moves meanwhile does not give them different files. */
+function resolveOnce(
+  session: BuildSession,
+  address: string,
+  flags: { readonly checksum: string | undefined; readonly keepGitDir: boolean | undefined },
+): Promise<GitSource> {
+  const { request, repositories } = session.o;
+  const answers = asked.get(request) ?? new Map<string, Promise<GitSource>>();
+  asked.set(request, answers);
+  const key = JSON.stringify([address, flags.checksum, flags.keepGitDir]);
+  const answer = answers.get(key) ?? repositories.resolve(address, { ...session.gitAccess, ...flags });
+  answers.set(key, answer);
+  return answer;
 }
 
 /** Copies the files of a commit: of its root or subfolder the contents. */

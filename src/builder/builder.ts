@@ -206,6 +206,7 @@ export class Builder {
         runs: this.#runs,
         cache: this.#cache,
         imported: travel.imported,
+        log: this.#d.log,
       });
       try {
         const resolveBase = sharedBases(this.#d.resolveBase);

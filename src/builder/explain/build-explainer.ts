@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import type { Log } from '../../base/index.ts';
 import type { Dockerfile, Instruction, Stage } from '../../dockerfile/index.ts';
 import type { FileList } from '../copy/digest-units.ts';
 import { formatPlatform, type Platform } from '../../oci/index.ts';
@@ -39,6 +40,7 @@ export interface ExplainerDependencies {
   readonly cache: BuildCache;
   /** What `--cache-from` knows. */
   readonly imported: Pick<ImportedCache, 'sameText' | 'described'>;
+  readonly log: Log;
 }
 
 /** Explains, for one build, why steps were not cached, and notes how they went. */
@@ -46,6 +48,7 @@ export class BuildExplainer {
   readonly memory: BuildMemory;
   readonly secrecy: Secrecy;
   readonly request: BuildRequest;
+  readonly log: Log;
   /** Under which the build is noted. */
   readonly name: string;
   /** Of the Dockerfile. */
@@ -58,14 +61,15 @@ export class BuildExplainer {
   #earlier: ReturnType<BuildRuns['of']> | undefined;
   readonly #writes: Promise<void>[] = [];
 
-  constructor({ request, dockerfile, memory, runs, cache, imported }: ExplainerDependencies) {
+  constructor({ request, dockerfile, memory, runs, cache, imported, log }: ExplainerDependencies) {
+    this.log = log;
     this.memory = memory;
     this.#runs = runs;
     this.#cache = cache;
     this.#imported = imported;
     this.request = request;
     this.stageNames = dockerfile.stages.flatMap(({ name }) => name ?? []);
-    this.secrecy = new Secrecy(memory.salt, request.secrets);
+    this.secrecy = new Secrecy(() => memory.salt, request.secrets);
     this.name = nameOf(request);
   }
 
@@ -112,10 +116,18 @@ export class BuildExplainer {
     this.#writes.push(this.memory.lists.put(digest, list).catch(() => undefined));
   }
 
-  /** Notes the build, however it ended. */
-  async end(result?: { readonly imageId?: string; readonly tags: readonly string[] }): Promise<void> {
+  /** Notes the build, however it ended. What cannot be written is missing from later explanations, and no reason to fail. */
+  async end(result?: BuildEnd): Promise<void> {
     await Promise.all(this.#writes);
-    this.memory.remember(this.#ran.splice(0));
+    try {
+      this.memory.remember(this.#ran.splice(0));
+      this.#noteRun(result);
+    } catch (error) {
+      this.log.warn('a build was not noted for cache why', { error: String(error) });
+    }
+  }
+
+  #noteRun(result: BuildEnd | undefined): void {
     if (this.#steps.length === 0) return;
     this.#runs.add({
       name: this.name,
@@ -125,6 +137,11 @@ export class BuildExplainer {
       steps: this.#steps.toSorted((a, b) => a.step - b.step),
     });
   }
+}
+
+interface BuildEnd {
+  readonly imageId?: string;
+  readonly tags: readonly string[];
 }
 
 /** The name asked for, the first tag, or the context and its Dockerfile. */

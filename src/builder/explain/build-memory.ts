@@ -41,12 +41,11 @@ const TRIM_EVERY = 200;
 /** Steps of earlier builds in the metadata store: as many as a bound allows, the latest ones. Only steps that ran are written. */
 export class BuildMemory {
   readonly lists: FileLists;
-  /** This store's own; masks values. */
-  readonly salt: string;
   readonly #metadata: MetadataStore;
   readonly #steps: Collection<StepMemory>;
   readonly #byText: Collection<readonly string[]>;
   readonly #lineages: Collection<LineageNode>;
+  readonly #salts: Collection<string>;
 
   constructor(metadata: MetadataStore, folder: string) {
     this.#metadata = metadata;
@@ -54,7 +53,16 @@ export class BuildMemory {
     this.#byText = metadata.collection('build-steps-by-text');
     this.#lineages = metadata.collection('build-lineages');
     this.lists = new FileLists(join(folder, 'file-lists'));
-    this.salt = this.#saltOf(metadata.collection('build-salt'));
+    this.#salts = metadata.collection('build-salt');
+  }
+
+  /** This store's own; masks values. Made when first asked for. */
+  get salt(): string {
+    const known = this.#salts.get('salt');
+    if (known !== undefined) return known;
+    const salt = randomBytes(16).toString('hex');
+    this.#metadata.transaction(() => this.#salts.put('salt', salt), { durable: false });
+    return salt;
   }
 
   step(key: string): StepMemory | undefined {
@@ -128,14 +136,6 @@ export class BuildMemory {
       for (let id: string | undefined = start; id !== undefined && !found.has(id); id = this.#lineages.get(id)?.above)
         found.add(id);
     return found;
-  }
-
-  #saltOf(collection: Collection<string>): string {
-    const known = collection.get('salt');
-    if (known !== undefined) return known;
-    const salt = randomBytes(16).toString('hex');
-    this.#metadata.transaction(() => collection.put('salt', salt), { durable: false });
-    return salt;
   }
 }
 

@@ -9,20 +9,20 @@ test('looksSecret() knows names as Docker’s check does', () => {
 });
 
 test('Secrecy masks values of such names, of secrets, and passwords in addresses; equal values stay equal', () => {
-  const secrecy = new Secrecy('salt', new Map([['id', Buffer.from('s3cr3t\n')]]));
+  const secrecy = new Secrecy(() => 'salt', new Map([['id', Buffer.from('s3cr3t\n')]]));
   const masked = secrecy.value('TOKEN', 'one');
   assert.ok(isMasked(masked) && !masked.includes('one'));
   assert.equal(secrecy.value('TOKEN', 'one'), masked);
   assert.notEqual(secrecy.value('TOKEN', 'two'), masked);
   assert.equal(secrecy.value('TOKEN', masked), masked);
-  assert.notEqual(new Secrecy('other').value('TOKEN', 'one'), masked);
+  assert.notEqual(new Secrecy(() => 'other').value('TOKEN', 'one'), masked);
   assert.ok(isMasked(secrecy.value('URL', 'x?key=s3cr3t')));
   assert.equal(secrecy.value('URL', 'https://me:pw@host/x'), 'https://****@host/x');
   assert.equal(secrecy.value('VERSION', '1'), '1');
 });
 
 test('Secrecy.inputs() masks in a step’s inputs, wherever it is', () => {
-  const secrecy = new Secrecy('salt', new Map([['id', Buffer.from('s3cr3t')]]));
+  const secrecy = new Secrecy(() => 'salt', new Map([['id', Buffer.from('s3cr3t')]]));
   const inputs = secrecy.inputs({
     args: ['sh', '-c', 'echo s3cr3t'],
     env: ['TOKEN=abc', 'A=1'],

@@ -13,11 +13,11 @@ export function looksSecret(name: string): boolean {
 
 /** Keeps secrets out of what is remembered and shown: given to the build, or named like one. */
 export class Secrecy {
-  readonly #salt: string;
+  readonly #salt: () => string;
   readonly #secrets: readonly string[];
 
   /** @param salt the store's own, so that masked values of two stores cannot be compared */
-  constructor(salt: string, secrets: ReadonlyMap<string, Uint8Array> = new Map()) {
+  constructor(salt: () => string, secrets: ReadonlyMap<string, Uint8Array> = new Map()) {
     this.#salt = salt;
     this.#secrets = [...secrets.values()]
       .map((bytes) => Buffer.from(bytes).toString('utf8').trim())
@@ -62,7 +62,7 @@ export class Secrecy {
   }
 
   #mask(value: string): string {
-    return MASK + createHmac('sha256', this.#salt).update(value).digest('hex').slice(0, 16);
+    return MASK + createHmac('sha256', this.#salt()).update(value).digest('hex').slice(0, 16);
   }
 }
 

@@ -267,7 +267,10 @@ export class ExplainedStep {
     this.#missed.push({ key: miss.key, operation: miss.operation, memory });
     if (this.#why) return;
     const now: StepMemory = { ...memory, lineage: '', at: '' };
-    this.#why = await this.#stage.explain(index, miss, now, below);
+    this.#why = await this.#stage.explain(index, miss, now, below).catch((error: unknown) => {
+      this.#build.log.warn('a step was not explained', { error: String(error) });
+      return { cause: 'unknown', message: 'it could not be compared with earlier records' };
+    });
     if (this.#build.request.explain) progress?.explain(miss.key, this.#why);
   }
 

@@ -23,7 +23,8 @@ import { digestUnits } from './copy/digest-units.ts';
 import { selectUnits, walkUnit, type CopyUnit } from './copy/select.ts';
 import { httpMaterial, type Downloads } from './copy/downloads.ts';
 import { gitMaterial } from './copy/git-sources.ts';
-import type { BuildExplainer, FilesRead } from './explain/build-explainer.ts';
+import type { BuildExplainer } from './explain/build-explainer.ts';
+import { FilesRead } from './explain/files-read.ts';
 import type { GitAccess } from './git/git-auth.ts';
 import type { GitRepositories } from './git/repositories.ts';
 import { Materials } from './materials.ts';
@@ -108,8 +109,8 @@ export class BuildSession implements AsyncDisposable {
   readonly materials = new Materials();
   /** Instructions by the cache record they used. */
   readonly origins = new Map<string, StepOrigin>();
-  /** Files that steps read, by the digest of all: for explaining. */
-  readonly filesRead = new Map<string, FilesRead>();
+  /** Files that steps read: for explaining. */
+  readonly filesRead = new FilesRead();
   /** Cache records this build used. */
   readonly usedKeys = new Set<string>();
   /** Digests of files in layers this build used. */
@@ -223,7 +224,7 @@ export class BuildSession implements AsyncDisposable {
     const known = key === undefined ? undefined : await this.#knownSelection(key);
     if (known !== undefined && key !== undefined && chainId !== undefined) {
       this.usedSelections.set(key, { key, chainId, digest: known });
-      this.filesRead.set(known, { source, selection });
+      this.filesRead.add({ digest: known, source, selection });
       return { digest: known };
     }
     const tree = await this.open(source);
@@ -246,7 +247,7 @@ export class BuildSession implements AsyncDisposable {
       this.o.cache.rememberSelection(key, chainId, result.digest);
       this.usedSelections.set(key, { key, chainId, digest: result.digest });
     }
-    this.filesRead.set(result.digest, { source, selection, list: result.list });
+    this.filesRead.add({ digest: result.digest, source, selection, list: result.list });
     return { digest: result.digest };
   }
 

@@ -530,6 +530,16 @@ const PARENTS: readonly Row[] = [
     ],
   },
   {
+    name: 'a file of a stage whose files are those of the context',
+    files: SRC,
+    text: 'FROM scratch AS one\nCOPY src /dir/\nFROM scratch\nCOPY --from=one --chown=1:1 /dir /dir/',
+    mutate: write('src/a.txt', 'A'),
+    expect: [
+      '2 file: the content of "src/a.txt" changed',
+      '4 file: the content of "dir/a.txt" from "one" changed',
+    ],
+  },
+  {
     name: 'a stage of another name',
     files: SRC,
     text: 'FROM scratch AS one\nCOPY other.txt /\nFROM scratch\nCOPY --from=one / /one/',

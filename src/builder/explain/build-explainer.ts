@@ -4,7 +4,8 @@ import type { Dockerfile, Instruction, Stage } from '../../dockerfile/index.ts';
 import type { FileList } from '../copy/digest-units.ts';
 import { formatPlatform, type Platform } from '../../oci/index.ts';
 import type { Progress } from '../progress.ts';
-import type { FileSource, Selection } from '../session.ts';
+import type { FileSource } from '../session.ts';
+import type { FilesRead } from './files-read.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import type { BuildRequest } from '../types.ts';
 import { withoutUserinfo } from '../without-userinfo.ts';
@@ -13,22 +14,14 @@ import type { ImportedCache } from '../remote-cache/imported-cache.ts';
 import type { BuildMemory, RanStep, StepMemory } from './build-memory.ts';
 import type { BuildRuns, RunStep } from './build-runs.ts';
 import type { PlannedStep } from './align.ts';
-import { quoted } from './difference.ts';
+import { quoted, type Difference } from './difference.ts';
 import { Secrecy } from './secrecy.ts';
 import { StageExplainer } from './stage-explainer.ts';
-
-/** Files that a step reads, as far as this build knows them. */
-export interface FilesRead {
-  readonly source: FileSource;
-  readonly selection: Selection;
-  /** Absent when the digest was remembered. */
-  readonly list?: FileList;
-}
 
 /** What the explanations of a platform's steps need of its build. */
 export interface ExplainedSession {
   readonly o: { readonly platform: Platform; readonly epoch: number | undefined };
-  readonly filesRead: ReadonlyMap<string, FilesRead>;
+  readonly filesRead: FilesRead;
   open(source: FileSource): Promise<FileTree>;
 }
 
@@ -48,6 +41,8 @@ export class BuildExplainer {
   readonly memory: BuildMemory;
   readonly secrecy: Secrecy;
   readonly request: BuildRequest;
+  /** Why steps of this build ran, by their numbers. */
+  readonly told = new Map<number, Difference>();
   readonly log: Log;
   /** Under which the build is noted. */
   readonly name: string;
@@ -112,8 +107,8 @@ export class BuildExplainer {
   }
 
   /** Keeps the files a step read; finished by `end`. */
-  keepList(digest: string, list: FileList): void {
-    this.#writes.push(this.memory.lists.put(digest, list).catch(() => undefined));
+  keepList(key: string, list: FileList): void {
+    this.#writes.push(this.memory.lists.put(key, list).catch(() => undefined));
   }
 
   /** Notes the build, however it ended. What cannot be written is missing from later explanations, and no reason to fail. */

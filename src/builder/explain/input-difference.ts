@@ -15,7 +15,8 @@ export interface Compared {
 export type NameFile = (
   before: string,
   now: string,
-  /** How the earlier record chose its files. */
+  /** How the earlier record chose its files, and how they are chosen now. */
+  choiceBefore: StepInputs,
   choice: StepInputs,
 ) => Promise<Difference | undefined>;
 
@@ -127,7 +128,8 @@ function flagDifference(name: string, before: unknown, now: unknown): Difference
 
 async function filesDifference(before: Compared, now: Compared, nameFile: NameFile): Promise<Difference> {
   const [from, to] = [before.inputs['files'], now.inputs['files']];
-  const found = typeof from === 'string' && typeof to === 'string' ? await nameFile(from, to, before.notes) : undefined;
+  const found =
+    typeof from === 'string' && typeof to === 'string' ? await nameFile(from, to, before.notes, now.notes) : undefined;
   if (found) return found;
   const sources = [texts(before.notes['sources']).join(' '), texts(now.notes['sources']).join(' ')] as const;
   if (typeof from !== typeof to) return changed('sources', 'what it reads', ...sources);

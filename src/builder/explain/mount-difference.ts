@@ -36,15 +36,19 @@ async function oneDifference(before: Mount, now: Mount, nameFile: NameFile): Pro
   const name = nameOf(now.mount);
   const [from, to] = [filesIn(before.key), filesIn(now.key)];
   if (from !== undefined && to !== undefined && from !== to) {
-    const { source = '/', from: origin } = before.mount;
-    const choice: StepInputs = { sources: [source], exclude: [], parents: false, ...(origin ? { from: origin } : {}) };
-    const file = await nameFile(from, to, choice);
+    const file = await nameFile(from, to, choiceOf(before.mount), choiceOf(now.mount));
     if (file) return { ...file, message: `${file.message}, seen by ${name}` };
   }
   const field = FIELDS.find((one) => !same(before.mount[one], now.mount[one]));
   if (field !== undefined) return fieldDifference(name, field, before.mount[field], now.mount[field]);
   if (from !== to) return mountDifference(name, 'shows other files');
   return mountDifference(name, 'changed');
+}
+
+/** A mount's source is a path, not a pattern. */
+function choiceOf({ source, from }: RunMount): StepInputs {
+  const path = (source || '/').replace(/[*?[\\]/g, '\\$&');
+  return { sources: [path], exclude: [], parents: false, ...(from ? { from } : {}) };
 }
 
 function fieldDifference(name: string, field: string, before: unknown, now: unknown): Difference {

@@ -10,7 +10,8 @@ import type { RunStep } from './build-runs.ts';
 import { changed, quoted, type Difference } from './difference.ts';
 import { fileDifference, type Choice } from './file-difference.ts';
 import { listedFiles } from './file-lists.ts';
-import { countDifferences, inputDifference, same, texts, whereText, type Compared } from './input-difference.ts';
+import { listKey } from './files-read.ts';
+import { countDifferences, inputDifference, same, texts, whereText, type NameFile } from './input-difference.ts';
 import { parentDifference, type Lineage } from './lineage.ts';
 import { isMasked } from './secrecy.ts';
 
@@ -21,6 +22,7 @@ interface Plan {
 }
 
 const MAX_IGNORE = 8192;
+const FROM_BELOW = ['parent', 'base', 'platform'];
 
 /** Explains the steps of one stage, in order. */
 export class StageExplainer {
@@ -145,42 +147,44 @@ export class StageExplainer {
       return { cause: 'flag', subject: '--link', message: `--link was ${links[1] ? 'added' : 'removed'}` };
     const isAlone = operation.parent === undefined && links[1];
     if (!isAlone && !same(before.inputs['parent'], now.inputs['parent']))
-      return parentDifference(
-        { below: this.#build.memory.lineage(before), text: before.text },
-        { below, text: now.text },
-      );
-    const nameFile = (from: string, to: string, choice: StepInputs): Promise<Difference | undefined> =>
-      this.#fileDifference(from, to, choice, now);
+      return this.#parentDifference(before, now, below);
     return (
-      (await inputDifference(isForeign(before) ? comparable(before, now) : before, now, nameFile)) ?? {
+      (await inputDifference(isForeign(before) ? comparable(before, now) : before, now, this.#nameFile)) ?? {
         cause: 'unknown',
         message: 'something it depends on changed',
       }
     );
   }
 
-  async #fileDifference(from: string, to: string, choice: StepInputs, now: Compared): Promise<Difference | undefined> {
-    const read = this.#session.filesRead.get(to);
+  /** The step above that changed may have had to run only because of what is below it: then that is the cause. */
+  #parentDifference(before: StepMemory, now: StepMemory, below: Lineage): Difference {
+    const earlier = { below: this.#build.memory.lineage(before), text: before.text };
+    const found = parentDifference(earlier, { below, text: now.text });
+    const root = found.parent === undefined ? undefined : this.#build.told.get(found.parent);
+    return root && FROM_BELOW.includes(root.cause) ? root : found;
+  }
+
+  readonly #nameFile: NameFile = async (from, to, choice, choiceNow) => {
+    const read = this.#session.filesRead.find(to, choiceNow);
     const { lists } = this.#build.memory;
-    const before = await lists.get(from);
-    const files = read?.list ? listedFiles(read.list) : await lists.get(to);
+    const before = await lists.get(listKey(from, choice));
+    const files = read?.list ? listedFiles(read.list) : await lists.get(listKey(to, choiceNow));
     if (!read || !before || !files) return undefined;
     const tree = await this.#session.open(read.source);
-    const where = (notes: StepInputs): string => whereText(notes);
     const chosen: Choice = {
       ...read.selection,
       ...(read.source.kind === 'context' ? { ignore: tree.ignore?.patterns ?? [] } : {}),
-      where: read.source.kind === 'context' ? '' : where(now.notes),
+      where: whereText(choiceNow),
     };
     const chosenBefore: Choice = {
       sources: texts(choice['sources']),
       exclude: texts(choice['exclude']),
       parents: choice['parents'] === true,
       ignore: Array.isArray(choice['ignore']) ? texts(choice['ignore']) : undefined,
-      where: where(choice),
+      where: whereText(choice),
     };
     return fileDifference({ files: before, choice: chosenBefore }, { files, choice: chosen, tree });
-  }
+  };
 
   /** What of an operation is kept and compared; secrets masked. */
   async memoryOf(operation: LayerOperation): Promise<Omit<StepMemory, 'lineage' | 'at'>> {
@@ -200,8 +204,8 @@ export class StageExplainer {
     };
   }
 
-  async #ignoreRules({ inputs }: LayerOperation): Promise<readonly string[] | undefined> {
-    const read = this.#session.filesRead.get(String(inputs['files']));
+  async #ignoreRules({ inputs, notes = {} }: LayerOperation): Promise<readonly string[] | undefined> {
+    const read = this.#session.filesRead.find(String(inputs['files']), notes);
     if (read?.source.kind !== 'context') return undefined;
     const patterns = (await this.#session.open(read.source)).ignore?.patterns ?? [];
     return JSON.stringify(patterns).length <= MAX_IGNORE ? patterns : undefined;
@@ -210,10 +214,7 @@ export class StageExplainer {
   /** Keeps the lists of the files an operation read. */
   keepLists({ inputs }: LayerOperation): void {
     const digests = JSON.stringify([inputs['files'], inputs['mounts']]).match(/\b[0-9a-f]{64}\b/g) ?? [];
-    for (const digest of digests) {
-      const list = this.#session.filesRead.get(digest)?.list;
-      if (list) this.#build.keepList(digest, list);
-    }
+    for (const [key, { list }] of this.#session.filesRead.of(digests)) if (list) this.#build.keepList(key, list);
   }
 }
 
@@ -271,7 +272,9 @@ export class ExplainedStep {
       this.#build.log.warn('a step was not explained', { error: String(error) });
       return { cause: 'unknown', message: 'it could not be compared with earlier records' };
     });
-    if (this.#build.request.explain) progress?.explain(miss.key, this.#why);
+    if (!progress) return;
+    this.#build.told.set(progress.number, this.#why);
+    if (this.#build.request.explain) progress.explain(miss.key, this.#why);
   }
 
   /** Keeps what is worth comparing with later. */

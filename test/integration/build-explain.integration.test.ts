@@ -534,10 +534,7 @@ const PARENTS: readonly Row[] = [
     files: SRC,
     text: 'FROM scratch AS one\nCOPY src /dir/\nFROM scratch\nCOPY --from=one --chown=1:1 /dir /dir/',
     mutate: write('src/a.txt', 'A'),
-    expect: [
-      '2 file: the content of "src/a.txt" changed',
-      '4 file: the content of "dir/a.txt" from "one" changed',
-    ],
+    expect: ['2 file: the content of "src/a.txt" changed', '4 file: the content of "dir/a.txt" from "one" changed'],
   },
   {
     name: 'a stage of another name',

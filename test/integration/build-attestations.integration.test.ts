@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { RegistryClient } from '../../src/distribution/index.ts';
@@ -218,6 +219,21 @@ describe('attestations of a build', { skip: daemonSkipReason() ?? false }, () =>
     build('-t', 'app:plain', '-o', `type=oci,tar=false,dest=${layout}-plain`);
     const plain = JSON.parse(readFileSync(join(`${layout}-plain`, 'index.json'), 'utf8')) as Index;
     assert.equal(plain.manifests.length, 1);
+  });
+
+  it('writes them beside files, about each of them, when asked for', () => {
+    const dest = join(folder, 'files');
+    build('--build-arg', 'VERSION=16', '--provenance=mode=max', '--sbom=true', '-o', `type=local,dest=${dest}`);
+    const statement = JSON.parse(readFileSync(join(dest, 'provenance.json'), 'utf8')) as Statement;
+    checkStatement(statement);
+    const version = statement.subject.find(({ name }) => name === 'version');
+    assert.equal(version?.digest.sha256, hash('sha256', readFileSync(join(dest, 'version'))));
+    assert.match(readFileSync(join(dest, 'sbom.spdx.json'), 'utf8'), /"spdxVersion": "SPDX-2.3"/);
+    build('--build-arg', 'VERSION=16', '-o', `type=local,dest=${dest}-plain`);
+    assert.deepEqual(
+      readdirSync(dest).filter((name) => !readdirSync(`${dest}-plain`).includes(name)),
+      ['provenance.json', 'sbom.spdx.json'],
+    );
   });
 
   it("has them in an index, in BuildKit's form, on request", async () => {

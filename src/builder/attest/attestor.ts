@@ -15,7 +15,16 @@ import type { AttestationOptions, BuildLease, BuildRequest, BuilderDependencies 
 import { attestationManifest, type AttestationManifest } from './index-form.ts';
 import { provenanceOf, type BuildSource } from './provenance.ts';
 import { makeSbom } from './sbom/make-sbom.ts';
-import { PREDICATE_TYPE, PROVENANCE, SPDX, putStatement, statementOf, type Statement } from './statement.ts';
+import {
+  PREDICATE_TYPE,
+  PROVENANCE,
+  SPDX,
+  STATEMENT_TYPE,
+  putStatement,
+  statementOf,
+  type Statement,
+  type StatementSubject,
+} from './statement.ts';
 
 export interface AttestContext {
   readonly dependencies: Pick<BuilderDependencies, 'content' | 'snapshotter' | 'metadata'>;
@@ -111,6 +120,25 @@ export class Attestor {
     const all = referrers.of(subject.digest);
     for (const { manifest, blobs } of all) for (const { digest } of [manifest, ...blobs]) await this.#keep(digest);
     return all;
+  }
+
+  /** What was asked for by name, by predicate type. */
+  get asked(): readonly string[] {
+    const { provenance, sbom } = this.#c.request.attestations ?? {};
+    return [...(provenance ? [PROVENANCE] : []), ...(sbom ? [SPDX] : [])];
+  }
+
+  /** What was asked for, about other things than manifests. */
+  async statementsAbout(built: BuiltPlatform, subject: readonly StatementSubject[]): Promise<Statement[]> {
+    const statements: Statement[] = [];
+    for (const predicateType of this.asked)
+      statements.push({
+        _type: STATEMENT_TYPE,
+        subject,
+        predicateType,
+        predicate: await this.#predicate(predicateType, built),
+      });
+    return statements;
   }
 
   /** Where a build can be done again: the last folder counts, the provenance stays the first one's. */

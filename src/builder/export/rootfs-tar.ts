@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
-import { tarTree } from '../../archive/index.ts';
+import { TarWriter, tarTree } from '../../archive/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
 import type { Snapshotter } from '../../snapshot/index.ts';
+import type { StatementFile } from '../attest/statement-files.ts';
 import { temporaryKey, type Scratch } from '../scratch.ts';
 import type { ConfiguredPlatform } from './image-documents.ts';
 
@@ -12,6 +13,8 @@ export interface RootfsOptions {
   readonly split: boolean;
   /** Latest modification time, seconds (SOURCE_DATE_EPOCH). */
   readonly clampMtime: number | undefined;
+  /** Files that go beside those of the platform with this number, whose root is at `path`. */
+  readonly beside?: (platform: number, path: string) => Promise<readonly StatementFile[]>;
   readonly signal: AbortSignal;
 }
 
@@ -27,16 +30,35 @@ export function rootfsTar(built: readonly Files[], options: RootfsOptions): Read
 
 async function* chunks(built: readonly Files[], options: RootfsOptions): AsyncGenerator<Buffer, void, undefined> {
   for (const [i, one] of built.entries()) {
-    const last = i === built.length - 1;
     const { path, release } = await mountedFiles(one, options);
     try {
       const topName = options.split ? platformFolder(one) : '';
       const { clampMtime, signal } = options;
       const tar = tarTree(path, '', { topName, signal, ...(clampMtime === undefined ? {} : { clampMtime }) });
-      yield* last ? tar : withoutEnd(tar);
+      yield* withoutEnd(tar);
+      const suffix = built.length > 1 && !options.split ? `.${platformFolder(one)}` : '';
+      const names = { folder: topName === '' ? '' : `${topName}/`, suffix };
+      yield* entriesOf((await options.beside?.(i, path)) ?? [], names, clampMtime ?? 0);
     } finally {
       await release();
     }
+  }
+  yield Buffer.alloc(END_BYTES);
+}
+
+/** As BuildKit has them: for root alone, with the platform in their names where several share a folder. */
+async function* entriesOf(
+  files: readonly StatementFile[],
+  { folder, suffix }: { readonly folder: string; readonly suffix: string },
+  seconds: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  const chunks: Buffer[] = [];
+  const writer = new TarWriter(async (chunk) => void chunks.push(chunk));
+  for (const { name, bytes } of files) {
+    const mtime = { sec: seconds, nsec: 0 };
+    const whole = `${folder}${name.replace(/(\.[^.]+)$/, `${suffix}$1`)}`;
+    await writer.add({ name: whole, type: 'file', mode: 0o600, uid: 0, gid: 0, size: bytes.length, mtime }, bytes);
+    yield* chunks.splice(0);
   }
 }
 

@@ -1,3 +1,5 @@
+import { untilAborted } from './until-aborted.ts';
+
 /** Mutual exclusion per key; a key costs memory only while somebody holds or awaits it. */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
@@ -31,18 +33,5 @@ export class KeyedLock {
   /** Whether anybody holds or awaits `key`. */
   isHeld(key: string): boolean {
     return this.#tails.has(key);
-  }
-}
-
-async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (!signal) return promise;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

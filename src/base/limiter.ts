@@ -1,3 +1,5 @@
+import { untilAborted } from './until-aborted.ts';
+
 /** At most `limit` pieces of work at once; the rest wait in order. Passed in, never global. */
 export class Limiter {
   #free: number;
@@ -7,15 +9,35 @@ export class Limiter {
     this.#free = Math.max(1, limit);
   }
 
-  async run<T>(work: () => Promise<T> | T): Promise<T> {
+  /** `signal` ends the waiting, not the work. @throws the signal's reason */
+  async run<T>(work: () => Promise<T> | T, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#turn(options.signal);
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
+      this.#leave();
     }
+  }
+
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    try {
+      await untilAborted(promise, signal);
+    } catch (error) {
+      const at = this.#waiting.indexOf(resolve);
+      // The turn may have come at the same moment: then it is passed on.
+      if (at < 0) this.#leave();
+      else this.#waiting.splice(at, 1);
+      throw error;
+    }
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
   }
 }

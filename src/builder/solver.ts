@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, unlink } from 'node:fs/promises';
 import { writeLayerFromUpper, type TimesFound } from '../archive/index.ts';
-import { SingleFlight, type Limiter } from '../base/index.ts';
+import { SingleFlight, untilAborted, type Limiter } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import { descriptorOf, type LayerBlobs } from '../image/index.ts';
 import { MEDIA, chainIdOf, type ChainID, type Digest } from '../oci/index.ts';
@@ -30,6 +30,8 @@ export interface LayerOperation {
   readonly link?: LinkedOperation;
   /** After `make`: what it read was not any more what the key says. Then the result serves this build and is not remembered. */
   readonly isUnsettled?: () => boolean;
+  /** Waits until nothing else has what this step needs for itself (locked cache mounts), before it takes a place among those that run. */
+  readonly alone?: <T>(work: () => Promise<T>) => Promise<T>;
   /** Changes the mounted or mountable snapshot. It must be unmounted when this returns. */
   make(snapshot: WritableSnapshot): Promise<void>;
 }
@@ -155,11 +157,18 @@ export class Solver {
       let isOwn = false;
       const make = (): Promise<CacheRecord> => {
         isOwn = true;
-        return this.#d.limiter.run(() => this.#make(keys, operation, options));
+        const run = (): Promise<CacheRecord> =>
+          this.#d.limiter.run(
+            () => this.#make(keys, operation, options),
+            options.signal ? { signal: options.signal } : {},
+          );
+        return operation.alone ? operation.alone(run) : run();
       };
       try {
         options.signal?.throwIfAborted();
-        return await this.#running.run(keys.own, make);
+        const made = this.#running.run(keys.own, make);
+        // What another build does is not waited for when this one is cancelled.
+        return await (isOwn ? made : untilAborted(made, options.signal));
       } catch (error) {
         if (isOwn || options.signal?.aborted) throw error;
       }

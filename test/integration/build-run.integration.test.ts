@@ -358,14 +358,14 @@ describe('RUN steps', { skip }, () => {
         `${mount} ${flag} echo begun; while ! test -e /f/go; do sleep 0.05; done; touch /c/held`,
       ]);
       const traces = new BuildTraces(daemon, CGROUP);
-      const during = traces.list().length;
-      const waiter = new Watched(daemon.spawnLading([...flags, contextOf([`${mount} echo mine`])]));
-      await until('the waiter has its snapshot', () => traces.list().length > during);
+      const during = traces.list();
+      const waiter = new Watched(daemon.spawnLading([...flags, '--name', 'waiter', contextOf([`${mount} echo mine`])]));
+      await waiter.says('echo mine');
       await waiter.end('SIGINT');
-      await until('the waiter has released it', () => traces.list().length === during);
-      assert.equal(holder.process.exitCode, null);
+      await until('it is recorded as cancelled', () => /waiter.*cancelled/i.test(daemon.ok('builds', 'ls')));
+      assert.deepEqual(traces.list(), during, 'the waiter has left nothing, the holder has all it had');
       const next = new Watched(daemon.spawnLading([...flags, contextOf([`${mount} echo "found [$(ls /c)]"`])]));
-      await until('the next one waits', () => traces.list().length > during);
+      await next.says('echo "found');
       ok([`RUN ${flag} touch /f/go`]);
       assert.equal(await holder.end(), 0, holder.text);
       assert.equal(await next.end(), 0, next.text);
@@ -387,6 +387,36 @@ describe('RUN steps', { skip }, () => {
       assert.match(text, /------\n > \[wrong .*:\nthe culprit\n------\n/);
       assert.match(text, /ERROR: failed to build: process "\/bin\/sh -c sleep 0\.3; echo the culprit; exit 4"/);
       await traces.assertNone();
+    });
+
+    test('steps that wait for a locked cache take no place from others', async () => {
+      const mount = 'RUN --mount=type=cache,id=apt,target=/c,sharing=locked';
+      const flag = '--mount=type=cache,id=flag2,target=/f';
+      const holder = await begun([`${mount} ${flag} echo begun; while ! test -e /f/go; do sleep 0.05; done`]);
+      const stages = Array.from({ length: 12 }, (_, i) => [
+        `FROM ${BUSYBOX} AS s${i}`,
+        `${mount} echo s${i} > /s`,
+      ]).flat();
+      const copies = Array.from({ length: 12 }, (_, i) => `COPY --from=s${i} /s /s${i}`);
+      const context = contextOf([...stages, `FROM ${BUSYBOX}`, 'RUN echo not held up', ...copies]);
+      const other = new Watched(daemon.spawnLading([...flags, context]));
+      await other.says(' not held up\n');
+      ok([`RUN ${flag} touch /f/go`]);
+      assert.equal(await other.end(), 0, other.text);
+      assert.equal(await holder.end(), 0, holder.text);
+    });
+
+    test('while another build does the same step; that one goes on', async () => {
+      const flag = '--mount=type=cache,id=flag3,target=/f';
+      const lines = [`RUN ${flag} echo begun; while ! test -e /f/go; do sleep 0.05; done; echo over`];
+      const first = await begun(lines);
+      const second = new Watched(daemon.spawnLading([...flags, '--name', 'second', contextOf(lines)]));
+      await second.says('RUN --mount');
+      await second.end('SIGINT');
+      await until('it is recorded as cancelled', () => /second.*cancelled/i.test(daemon.ok('builds', 'ls')));
+      ok([`RUN ${flag} touch /f/go`]);
+      assert.equal(await first.end(), 0, first.text);
+      assert.match(first.text, / over\n/);
     });
 
     test('in the middle of a COPY, and of a layer that is written', async () => {
@@ -445,7 +475,7 @@ describe('RUN steps', { skip }, () => {
       assert.equal(await client.end(), 1);
       assert.match(client.text, /did not complete successfully: exit code: 7\r?\nDockerfile:6/);
       // The step before the failed one is a layer of the cache now.
-      await until('all is released', () => traces.list().every((path) => path.includes('/snapshots/')));
+      await traces.assertOnlyLayers();
     });
 
     test('the client that goes away releases it', async () => {
@@ -454,7 +484,7 @@ describe('RUN steps', { skip }, () => {
       await client.says('$ ');
       assert.ok(traces.list().some((path) => path.includes('/steps/')));
       await client.end('SIGKILL');
-      await until('all is released', () => traces.list().every((path) => path.includes('/snapshots/')));
+      await traces.assertOnlyLayers();
     });
 
     test('without a terminal it says so, and the build fails as usual', () => {

@@ -54,17 +54,34 @@ export class CacheMounts {
     return this.#root;
   }
 
-  /**
-   * Runs `work` with the folders of these mounts, in order. `locked` ones are used by one step at a time,
-   * `private` ones get a folder of their own while another step has the first. `signal` ends the waiting.
-   */
-  async use<T>(
+  /** Runs `work` while no other step has those of these mounts that are `locked`. `signal` ends the waiting. */
+  lock<T>(
     mounts: readonly CacheMount[],
-    work: (folders: string[]) => Promise<T>,
+    work: () => Promise<T>,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<T> {
     const locked = [...new Set(mounts.filter(({ mount }) => mount.sharing === 'locked').map(({ id }) => id))].sort();
-    return this.#locked(locked, () => this.#taken(mounts, work), options);
+    return this.#locked(locked, work, options);
+  }
+
+  /**
+   * Runs `work` with the folders of these mounts, in order; the locked ones are the caller's by {@link lock}. `private` ones get a folder of their
+   * own while another step has the first.
+   */
+  async use<T>(mounts: readonly CacheMount[], work: (folders: string[]) => Promise<T>): Promise<T> {
+    const folders: string[] = [];
+    try {
+      for (const { id, mount, seed } of mounts) {
+        const path = this.#choose(id, mount.sharing === 'private');
+        this.#take(path);
+        folders.push(path);
+        this.#records.used(basename(path), id);
+        await this.#making.run(path, () => makeFolder(path, mount, seed));
+      }
+      return await work(folders);
+    } finally {
+      for (const path of folders) this.#letGo(path);
+    }
   }
 
   /** All there are, with their sizes: measured again only after a use. */
@@ -160,22 +177,6 @@ export class CacheMounts {
   #locked<T>(ids: readonly string[], work: () => Promise<T>, options: { readonly signal?: AbortSignal }): Promise<T> {
     const [first, ...rest] = ids;
     return first === undefined ? work() : this.#locks.run(first, () => this.#locked(rest, work, options), options);
-  }
-
-  async #taken<T>(mounts: readonly CacheMount[], work: (folders: string[]) => Promise<T>): Promise<T> {
-    const folders: string[] = [];
-    try {
-      for (const { id, mount, seed } of mounts) {
-        const path = this.#choose(id, mount.sharing === 'private');
-        this.#take(path);
-        folders.push(path);
-        this.#records.used(basename(path), id);
-        await this.#making.run(path, () => makeFolder(path, mount, seed));
-      }
-      return await work(folders);
-    } finally {
-      for (const path of folders) this.#letGo(path);
-    }
   }
 
   #choose(id: string, isPrivate: boolean): string {

@@ -15,6 +15,8 @@ export interface StepMounts {
   readonly targets: readonly string[];
   /** After the step: whether files it saw changed while it ran. */
   hasChanged(): Promise<boolean>;
+  /** Runs `work` while no other step has the caches that are locked; `use` belongs inside. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
   /** Runs `work` with everything prepared, and takes it down afterwards. */
   use<T>(work: (ready: ReadyMounts) => Promise<T>): Promise<T>;
 }
@@ -49,8 +51,8 @@ export async function prepareMounts(
       for (const mount of prepared) if ((await mount.hasChanged?.()) === true) return true;
       return false;
     },
-    use: (work) =>
-      session.o.cacheMounts.use(caches, (folders) => opened(prepared, folders, work), { signal: session.o.signal }),
+    alone: (work) => session.o.cacheMounts.lock(caches, work, { signal: session.o.signal }),
+    use: (work) => session.o.cacheMounts.use(caches, (folders) => opened(prepared, folders, work)),
   };
 }
 

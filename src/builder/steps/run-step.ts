@@ -85,6 +85,7 @@ export async function runOperation(context: RunStepContext, run: RunInstruction)
       args: [...buildArgs.keys()].filter((name) => context.shadowing.has(name) || !envMap(config.Env).has(name)),
       mounts: run.mounts,
     },
+    alone: (work) => mounts.alone(work),
     make: async ({ mount, upperDir }) => {
       await checkRunnable(context.platform);
       const files = script ? [await scriptMount(session, script)] : [];

@@ -11,10 +11,10 @@ import {
   type Dockerfile,
 } from '../dockerfile/index.ts';
 import { LadingError } from '../errors/index.ts';
-import type { ImageStore } from '../image/index.ts';
-import { hostPlatform, type Platform } from '../oci/index.ts';
-import { BuildStepError } from './build-error.ts';
-import { factsOf, runChecks } from './checks.ts';
+import { hostPlatform, parsePlatform, type Platform } from '../oci/index.ts';
+import { findBaseFacts, type BaseSources } from './base-facts.ts';
+import { BuildStepError, locateFailure } from './build-error.ts';
+import { runChecks } from './checks.ts';
 import type { BuildContext } from './context/build-context.ts';
 import { BuildArgs } from './plan/build-args.ts';
 import { NamedContexts } from './context/named-contexts.ts';
@@ -24,17 +24,17 @@ import type { BuildRequest } from './types.ts';
 export interface CallOptions {
   readonly request: BuildRequest;
   readonly context: Pick<BuildContext, 'dockerfile' | 'ignore'>;
-  /** Local images: what a call says of a base image is known from here alone, nothing is fetched. */
-  readonly images: ImageStore;
+  /** Where a check learns of base images. */
+  readonly sources: BaseSources;
 }
 
 /** Answers `build --call`: nothing is built. @throws DockerfileError, invalid_argument; a check reports these in its answer */
 export async function answerCall(
   call: 'check' | 'outline' | 'targets',
-  { request, context, images }: CallOptions,
+  { request, context, sources }: CallOptions,
 ): Promise<CallAnswer> {
   const { text, filename } = context.dockerfile;
-  if (call === 'check') return check(request, context, images);
+  if (call === 'check') return check(request, context, sources);
   const dockerfile = parseDockerfile(text, { filename, frontend: request.buildArgs['BUILDKIT_SYNTAX'] });
   if (call === 'targets') return targetsAnswer(dockerfile);
   const plan = planOf(dockerfile, request);
@@ -52,13 +52,17 @@ function planOf(dockerfile: Dockerfile, { buildArgs, target, contexts, platforms
   return { args, platform, graph: new StageGraph(dockerfile, args.global, new NamedContexts(contexts)) };
 }
 
-async function check(request: BuildRequest, context: CallOptions['context'], images: ImageStore): Promise<CallAnswer> {
+async function check(
+  request: BuildRequest,
+  context: CallOptions['context'],
+  sources: BaseSources,
+): Promise<CallAnswer> {
   const file = { filename: context.dockerfile.filename, source: context.dockerfile.text };
   const warnings: CheckWarning[] = [];
   try {
     const dockerfile = parseDockerfile(file.source, { ...file, frontend: request.buildArgs['BUILDKIT_SYNTAX'] });
     const { args, platform, graph } = planOf(dockerfile, request);
-    const [bases, problem] = await basesOf(dockerfile, graph, images);
+    const [bases, problem] = await basesOf(dockerfile, graph, platform, sources);
     const base = (image: string): BaseFacts | undefined => bases.get(image);
     // Without a target all stages are looked into.
     const stages = problem || !request.target ? dockerfile.stages : graph.needed(graph.target(request.target));
@@ -72,24 +76,24 @@ async function check(request: BuildRequest, context: CallOptions['context'], ima
   }
 }
 
-/** Local images by the names in FROM, and the first FROM that is wrong. The platform of a local image says nothing: a build may fetch another. */
+/** What is known of the images in FROM, by their names there, and the first FROM that is wrong. */
 async function basesOf(
   dockerfile: Dockerfile,
   graph: StageGraph,
-  images: ImageStore,
+  target: Platform,
+  sources: BaseSources,
 ): Promise<[Map<string, BaseFacts>, unknown]> {
   const bases = new Map<string, BaseFacts>();
-  try {
-    for (const stage of dockerfile.stages) {
+  for (const stage of dockerfile.stages)
+    try {
       const source = graph.baseOf(stage);
-      const found = source.kind === 'image' ? images.find(source.reference) : undefined;
-      if (source.kind !== 'image' || !found) continue;
-      const { platform: _any, ...facts } = factsOf((await images.open(found.record)).config);
-      bases.set(source.reference, facts);
+      if (source.kind !== 'image' || bases.has(source.reference)) continue;
+      const platform = source.platform === undefined ? target : parsePlatform(source.platform);
+      const facts = await findBaseFacts(source.reference, platform, sources);
+      if (facts) bases.set(source.reference, facts);
+    } catch (error) {
+      return [bases, locateFailure(error, dockerfile, stage.from.location)];
     }
-  } catch (error) {
-    return [bases, error];
-  }
   return [bases, undefined];
 }
 

@@ -185,7 +185,15 @@ export class Builder {
     const { context, onEvent } = run;
     if (request.call !== undefined && request.call !== 'build') {
       const { call } = request;
-      onEvent({ kind: 'call', call, ...(await answerCall(call, { request, context, images: this.#d.images })) });
+      onEvent({
+        kind: 'call',
+        call,
+        ...(await answerCall(call, {
+          request,
+          context,
+          sources: { ...this.#d, credentials: request.credentials ?? {}, signal: run.signal },
+        })),
+      });
       return { tags: [], metadata: {} };
     }
     const dockerfile = parseDockerfile(context.dockerfile.text, {

@@ -1,5 +1,6 @@
 import { LadingError } from '../errors/index.ts';
-import type { ImageConfig, Platform } from '../oci/index.ts';
+import type { Platform } from '../oci/index.ts';
+import { factsOf } from './base-facts.ts';
 import {
   checkOptionsOf,
   lintDockerfile,
@@ -8,7 +9,6 @@ import {
   type Dockerfile,
   type Stage,
 } from '../dockerfile/index.ts';
-import { envMap } from './config/apply-config.ts';
 import type { BuildContext } from './context/build-context.ts';
 import type { BuildArgs } from './plan/build-args.ts';
 import type { Progress } from './progress.ts';
@@ -34,17 +34,6 @@ export function runChecks({ dockerfile, args, platform, context, stages, base }:
     base,
     ...(context.ignore ? { ignore: context.ignore } : {}),
   });
-}
-
-/** What the checks want to know of an image. */
-export function factsOf({ config, ...image }: ImageConfig): BaseFacts {
-  const { os, architecture, variant } = image;
-  return {
-    env: envMap(config.Env),
-    shell: (config.Shell ?? []).length > 0,
-    onbuild: config.OnBuild ?? [],
-    platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
-  };
 }
 
 /**

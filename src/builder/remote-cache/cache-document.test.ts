@@ -69,6 +69,6 @@ test('parseCacheDocument() throws nothing but its own error, whatever it is give
     for (const name of [...Object.keys(DOCUMENT), 'rootfs']) parses({ ...DOCUMENT, [name]: value });
     for (const name of fields) parses({ ...DOCUMENT, records: [{ ...RECORD, [name]: value }, value] });
     for (const name of ['key', 'chainId', 'digest']) parses({ ...DOCUMENT, selections: [{ [name]: value }, value] });
-    parses({ ...DOCUMENT, images: { [KEY]: value, [String(value)]: RECORD.createdAt } });
+    parses({ ...DOCUMENT, images: { [KEY]: value, [JSON.stringify(value)]: RECORD.createdAt } });
   }
 });

@@ -13,6 +13,8 @@ export interface TimesOptions {
 export interface TimesFound {
   /** Some came from the clock of the machine while the layer was made. */
   readonly clock: boolean;
+  /** Some of the others had fractions of a second, which the layer does not hold; with an epoch its folder does not either. */
+  readonly fractions?: true;
   /** The latest of the others, seconds, before anything was changed; absent when there are none. */
   readonly latest?: number;
 }
@@ -25,6 +27,7 @@ export class LayerTimes {
   readonly #epoch: number | undefined;
   readonly #since: bigint | undefined;
   #clock = false;
+  #fractions = false;
   #latest: number | undefined;
 
   constructor({ epoch, since }: TimesOptions) {
@@ -33,13 +36,15 @@ export class LayerTimes {
   }
 
   get found(): TimesFound {
-    return { clock: this.#clock, ...(this.#latest === undefined ? {} : { latest: this.#latest }) };
+    const fractions = this.#fractions ? ({ fractions: true } as const) : {};
+    return { clock: this.#clock, ...fractions, ...(this.#latest === undefined ? {} : { latest: this.#latest }) };
   }
 
   /** @returns the entry's time in whole seconds; with an epoch the entry itself has exactly that time afterwards */
   settle(folder: number, base: string, mtimeNs: bigint): number {
     const seconds = secondsOf(mtimeNs);
     const byClock = this.#since !== undefined && mtimeNs >= this.#since;
+    if (!byClock && mtimeNs % 1_000_000_000n !== 0n) this.#fractions = true;
     if (byClock) this.#clock = true;
     else if (this.#latest === undefined || seconds > this.#latest) this.#latest = seconds;
     if (this.#epoch === undefined) return seconds;

@@ -24,6 +24,7 @@ test('holdsForEpoch() takes only layers whose times the epoch would leave alone'
     ['times of the clock', { layer, times: { clock: true, latest: 5 } }, false],
     ['no layer of what is dated', { isDated: true }, true],
     ['earlier times of what is dated', { layer, times: { clock: false, latest: 5 }, isDated: true }, false],
+    ['fractions of seconds', { layer, times: { clock: false, fractions: true, latest: 5 } }, false],
     ['only deletions', { layer, times: { clock: false } }, true],
   ];
   for (const [name, record, expected] of cases) assert.equal(holdsForEpoch(record, 1000), expected, name);

@@ -33,5 +33,5 @@ export interface MadeStep {
  */
 export function holdsForEpoch({ layer, times, isDated }: MadeStep, epoch: number): boolean {
   if (!layer) return true;
-  return times !== undefined && !isDated && !times.clock && (times.latest ?? 0) <= epoch;
+  return times !== undefined && !isDated && !times.clock && times.fractions !== true && (times.latest ?? 0) <= epoch;
 }

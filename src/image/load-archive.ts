@@ -30,11 +30,19 @@ export interface LoadedImage {
   readonly manifest: Descriptor;
   readonly layers: readonly Descriptor[];
   readonly names: readonly { readonly reference: Reference; readonly target: Descriptor }[];
+  /** The names mean an index of several platforms, all of which are in the archive: these are their images, this one among them. */
+  readonly index?: {
+    readonly descriptor: Descriptor;
+    readonly members: readonly LoadedImage[];
+    /** Manifests that are no images, and their blobs. */
+    readonly also: readonly Digest[];
+  };
 }
 
 const MAX_ENTRIES = 100_000;
 const MAX_IMAGES = 1000;
 const MAX_NESTED_INDEXES = 5;
+const MAX_PLATFORMS = 100;
 
 /** Files of the archive by cleaned path: stored blobs, and links to other files. */
 class ArchiveFiles {
@@ -190,7 +198,9 @@ async function fromLayout(
     // What refers to an image is none itself.
     if (target.artifactType !== undefined) continue;
     const manifest = await chooseManifest(files, content, target, platform, 0);
-    if (manifest) images.push(await fromManifest(files, content, manifest, target));
+    const index = isIndexType(target.mediaType) ? await wholeIndex(files, content, target) : undefined;
+    const own = manifest ? await fromManifest(files, content, manifest, target) : index?.members[0];
+    if (own) images.push({ ...own, names: layoutNames(target), ...(index ? { index } : {}) });
   }
   if (images.length === 0)
     throw new LadingError(
@@ -198,6 +208,34 @@ async function fromLayout(
       `load image archive: no image for ${platform.os}/${platform.architecture} in it`,
     );
   return images;
+}
+
+/** An index with several images, when all of them are in the archive. */
+async function wholeIndex(
+  files: ArchiveFiles,
+  content: ContentStore,
+  target: Descriptor,
+): Promise<LoadedImage['index'] | undefined> {
+  const { mediaType, digest, size } = target;
+  const document = parseManifestDocument(await content.read(blobOf(files, target).digest), mediaType);
+  if (document.kind !== 'index') return undefined;
+  const { manifests } = document.index;
+  if (manifests.length > MAX_PLATFORMS || manifests.some((entry) => !isManifestType(entry.mediaType))) return undefined;
+  if (manifests.some((entry) => files.find(blobPath(entry)) === undefined)) return undefined;
+  const images = manifests.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+  if (images.length < 2) return undefined;
+  const members: LoadedImage[] = [];
+  for (const entry of images) members.push(await fromManifest(files, content, entry, entry));
+  const also: Digest[] = [];
+  for (const entry of manifests.filter((other) => !images.includes(other)))
+    also.push(entry.digest, ...(await blobsOf(files, content, entry)));
+  return { descriptor: { mediaType, digest, size }, members, also };
+}
+
+async function blobsOf(files: ArchiveFiles, content: ContentStore, manifest: Descriptor): Promise<Digest[]> {
+  const document = parseManifestDocument(await content.read(blobOf(files, manifest).digest), manifest.mediaType);
+  if (document.kind !== 'manifest') return [];
+  return [document.manifest.config, ...document.manifest.layers].map((blob) => blobOf(files, blob).digest);
 }
 
 async function chooseManifest(
@@ -276,6 +314,9 @@ function addDockerNames(images: LoadedImage[], entries: DockerManifestEntry[], f
     const named = entries
       .filter((entry) => files.find(entry.Config)?.digest === image.id)
       .flatMap((entry) => dockerNames(entry, image.manifest));
-    return named.length > 0 ? { ...image, names: named } : image;
+    const { index } = image;
+    const target = index?.descriptor;
+    const names = target ? named.map(({ reference }) => ({ reference, target })) : named;
+    return names.length > 0 ? { ...image, names } : image;
   });
 }

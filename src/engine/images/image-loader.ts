@@ -1,7 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { ContentStore } from '../../content/index.ts';
 import { LadingError } from '../../errors/index.ts';
-import { pairLayers, readImageArchive, type ImageStore, type LoadedImage, type Unpacker } from '../../image/index.ts';
+import {
+  pairLayers,
+  readImageArchive,
+  type ImageRecord,
+  type ImageStore,
+  type LoadedImage,
+  type Unpacker,
+} from '../../image/index.ts';
 import { familiarReference, shortId, type Digest } from '../../oci/index.ts';
 import type { EventBus } from '../events.ts';
 import type { Leases } from '../leases.ts';
@@ -48,7 +55,26 @@ export class ImageLoader {
     lease: { addSnapshot(name: string): Promise<void> },
     options: { onProgress: OnProgress; signal?: AbortSignal },
   ): Promise<void> {
-    const { images, unpacker, events } = this.#d;
+    const { images, events } = this.#d;
+    const { id, names, index } = loaded;
+    if (index) {
+      const members: ImageRecord[] = [];
+      for (const member of index.members) members.push(await this.#unpack(member, lease, options));
+      images.putIndex({ descriptor: index.descriptor, images: members, primary: id, also: index.also }, names);
+    } else images.put(await this.#unpack(loaded, lease, options), names);
+    const shown = index?.descriptor.digest ?? id;
+    events.publish('image', 'load', shown, { name: shown });
+    if (names.length === 0) options.onProgress({ stream: `Loaded image ID: ${shown}\n` });
+    for (const { reference } of names)
+      options.onProgress({ stream: `Loaded image: ${familiarReference(reference)}\n` });
+  }
+
+  async #unpack(
+    loaded: LoadedImage,
+    lease: { addSnapshot(name: string): Promise<void> },
+    options: { onProgress: OnProgress; signal?: AbortSignal },
+  ): Promise<ImageRecord> {
+    const { unpacker } = this.#d;
     const layers = pairLayers(loaded.config, loaded.layers);
     const layerSizes: number[] = [];
     let parent: (typeof layers)[number]['chainId'] | undefined;
@@ -75,19 +101,7 @@ export class ImageLoader {
       });
     }
     const { id, manifest } = loaded;
-    images.put(
-      {
-        id,
-        manifest,
-        storedAt: new Date().toISOString(),
-        sizeBytes: layerSizes.reduce((a, b) => a + b, 0),
-        layerSizes,
-      },
-      loaded.names,
-    );
-    events.publish('image', 'load', id, { name: id });
-    if (loaded.names.length === 0) options.onProgress({ stream: `Loaded image ID: ${id}\n` });
-    for (const { reference } of loaded.names)
-      options.onProgress({ stream: `Loaded image: ${familiarReference(reference)}\n` });
+    const sizeBytes = layerSizes.reduce((a, b) => a + b, 0);
+    return { id, manifest, storedAt: new Date().toISOString(), sizeBytes, layerSizes };
   }
 }

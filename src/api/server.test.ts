@@ -33,7 +33,7 @@ test("versions outside the range are refused in Docker's words", async () => {
   assert.deepEqual((await server.call('GET', '/nowhere')).json(), { message: 'page not found' });
 });
 
-test('errors become statuses by code, hints a second line', async () => {
+test('errors become statuses by code, hints a last line', async () => {
   const start = (ref: string): Promise<void> =>
     Promise.reject(
       ref === 'same' ? new LadingError('not_modified', 'x') : new LadingError('conflict', 'busy', { hint: 'wait' }),
@@ -42,7 +42,7 @@ test('errors become statuses by code, hints a second line', async () => {
   assert.equal((await server.call('GET', '/containers/nope/json')).status, 404);
   assert.equal((await server.call('POST', '/containers/same/start')).status, 304);
   const busy = await server.call('POST', '/containers/web/start');
-  assert.deepEqual([busy.status, busy.json()], [409, { message: 'busy\nwait' }]);
+  assert.deepEqual([busy.status, busy.json()], [409, { message: 'busy\nhint: wait' }]);
   assert.equal((await server.call('GET', '/containers/web/stats')).status, 501);
 });
 

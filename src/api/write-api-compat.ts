@@ -9,7 +9,7 @@ The routes below are Docker's Engine API as \`ladingd\` serves it, with or witho
 (\`/v${MIN_API_VERSION}\` to \`/v${API_VERSION}\`; \`/_ping\` advertises ${API_VERSION}). "Since" is the first API version that has the route.
 Swarm, plugins, secrets and configs are not served: 404. This file is written by \`src/api/write-api-compat.ts\`.
 
-Errors are \`{"message": "…"}\`; a hint, when there is one, is the message's second line.
+Errors are \`{"message": "…"}\`; a hint, when there is one, is the message's last line and begins with \`hint: \`.
 
 ## lading's extensions of POST /build
 

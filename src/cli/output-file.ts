@@ -1,8 +1,8 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LadingError } from '../errors/index.ts';
+import { streamToFile } from '../client/files/index.ts';
+import { LadingError, reasonOf } from '../errors/index.ts';
 import type { Context } from './command.ts';
 
 /** Streams to a file (whole or not at all) or, without one, to stdout, which must not be a terminal. */
@@ -11,19 +11,17 @@ export async function writeOutput(
   source: () => Promise<Readable>,
   path: string | undefined,
 ): Promise<void> {
-  if (path === undefined) {
-    if (context.stdout.isTTY)
-      throw new LadingError('invalid_argument', 'cowardly refusing to save to a terminal. Use the -o flag or redirect');
-    await pipeline(await source(), context.stdout, { end: false });
-    return;
-  }
-  const partial = `${path}.${process.pid}.partial`;
+  if (path !== undefined) return streamToFile(source, path);
+  if (context.stdout.isTTY)
+    throw new LadingError('invalid_argument', 'cowardly refusing to save to a terminal. Use the -o flag or redirect');
+  await pipeline(await source(), context.stdout, { end: false });
+}
+
+/** Writes a small file; `what` is what the user misses when that fails. @throws invalid_argument */
+export function writeSmallFile(path: string, text: string, what: string): void {
   try {
-    const file: WriteStream = createWriteStream(partial);
-    await pipeline(await source(), file);
-    await rename(partial, path);
+    writeFileSync(path, text);
   } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
+    throw new LadingError('invalid_argument', `write ${what} to "${path}": ${reasonOf(error)}`, { cause: error });
   }
 }

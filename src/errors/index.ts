@@ -4,6 +4,7 @@ export {
   errnoOf,
   isLadingError,
   messageOf,
+  reasonOf,
   toLadingError,
   type ErrorCode,
   type LadingErrorOptions,

@@ -59,6 +59,12 @@ export function messageOf(value: unknown): string {
   return value instanceof Error ? value.message : String(value);
 }
 
+/** What the system said, without its code, its call and the path the caller names anyway: "no such file or directory". */
+export function reasonOf(value: unknown): string {
+  const message = messageOf(value);
+  return errnoOf(value) === undefined ? message : message.replace(/^E[A-Z]+: /, '').replace(/, \w+ '.*'$/s, '');
+}
+
 /** Wraps whatever was thrown: LadingErrors pass through, aborts become `cancelled`, ENOSPC is named, the rest is `internal`. */
 export function toLadingError(value: unknown, attempted: string): LadingError {
   if (value instanceof LadingError) return value;

@@ -20,8 +20,8 @@ export function sendError(response: ServerResponse, error: unknown, log: Log): v
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length }).end(body);
 }
 
-/** Message, then the hint on a line of its own. */
+/** Message, then the hint on a line of its own, where lading's client finds it again. */
 export function errorText(error: unknown): string {
-  if (error instanceof LadingError && error.hint !== undefined) return `${error.message}\n${error.hint}`;
+  if (error instanceof LadingError && error.hint !== undefined) return `${error.message}\nhint: ${error.hint}`;
   return messageOf(error);
 }

@@ -5,7 +5,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   list('add-host', '', 'Add a custom host-to-IP mapping (format: "host:ip")'),
   list('allow', '', 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")'),
   list('annotation', '', 'Add annotation to the image (format: "[level[[platform]]:]key=value")'),
-  list('attest', '', 'Attestation parameters (format: "type=sbom,generator=image")'),
+  list('attest', '', 'Attestation parameters (e.g., "type=sbom", "type=provenance,mode=max")'),
   list('build-arg', '', 'Set build-time variables'),
   list('build-context', '', 'Additional build contexts (e.g., name=path)'),
   list('cache-from', '', 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { messageOf } from '../../errors/index.ts';
+import { LadingError, reasonOf } from '../../errors/index.ts';
 import { UsageError } from '../usage-error.ts';
 import { fieldsOf } from './typed-options.ts';
 
@@ -18,7 +18,7 @@ interface SecretSource {
 /**
  * `--secret id=…[,src=…|env=…][,type=file|env]` as bytes by id, by buildx's rules: an id alone is a variable of that name, else a file of that
  * name. A variable that is not set is no secret at all.
- * @throws {UsageError}
+ * @throws {UsageError} a field that means nothing; {LadingError} a file that cannot be read
  */
 export function secretsOf(words: readonly string[], env: Environment): Record<string, Uint8Array> {
   const found: Record<string, Uint8Array> = {};
@@ -56,8 +56,10 @@ function readSecret(id: string, path: string): Uint8Array {
     if (statSync(path).size > MAX_BYTES) throw tooBig(path);
     return readFileSync(path);
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`cannot read secret "${id}": ${messageOf(error)}`);
+    if (error instanceof LadingError) throw error;
+    throw new LadingError('not_found', `cannot read secret "${id}": ${path}: ${reasonOf(error)}`, {
+      hint: 'name its file with --secret id=…,src=FILE, or its variable with env=NAME',
+    });
   }
 }
 

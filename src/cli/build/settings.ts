@@ -179,7 +179,9 @@ function commas(words: readonly string[]): string[] {
 function oneOf<Word extends string>(flag: string, text: string, ...words: Word[]): Word {
   const found = words.find((word) => word === text);
   if (found !== undefined) return found;
-  throw new UsageError(`invalid argument "${text}" for "--${flag}" flag: one of ${words.join(', ')} is wanted`);
+  throw new UsageError(
+    `invalid argument "${text}" for "--${flag}" flag: ${words.length === 1 ? '' : 'one of '}${words.join(', ')} is wanted`,
+  );
 }
 
 function mapped<In, Out>(value: In | undefined, read: (value: In) => Out): Out | undefined {

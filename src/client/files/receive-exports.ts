@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { BuildEvent, BuildSettings } from '../types.ts';
-import { LadingError, errnoOf, messageOf } from '../../errors/index.ts';
+import { LadingError, errnoOf, reasonOf } from '../../errors/index.ts';
 
 type ExportEvent = Extract<BuildEvent, { kind: 'export' }>;
 type Outputs = NonNullable<BuildSettings['outputs']>;
@@ -83,6 +83,19 @@ export async function receiveExport(event: ExportEvent, outputs: Outputs, option
   }
 }
 
+/** Streams to a file, whole or not at all; a place that cannot be written is refused before anything is asked for. @throws as receiveExport() */
+export async function streamToFile(source: () => Promise<Readable>, dest: string): Promise<void> {
+  await checkFile(dest);
+  const stream = await source();
+  try {
+    await receiveFile(stream, dest);
+  } catch (error) {
+    throw failed(dest, error);
+  } finally {
+    stream.destroy();
+  }
+}
+
 async function receiveFile(stream: Readable, dest: string): Promise<void> {
   const path = await realpath(resolve(dest)).catch(() => resolve(dest));
   const found = await stat(path).catch(() => undefined);
@@ -131,7 +144,7 @@ function failed(dest: string, error: unknown): LadingError {
       hint: 'free some space, or choose another dest',
     });
   const code = error instanceof LadingError ? error.code : 'internal';
-  return new LadingError(code, `write output to ${place}: ${messageOf(error)}`, { cause: error });
+  return new LadingError(code, `write output to ${place}: ${reasonOf(error)}`, { cause: error });
 }
 
 function refuse(dest: string, why: string): LadingError {

@@ -101,9 +101,10 @@ export class BuildHistory {
   log(ref: string, step?: number): { record: BuildRecord; logs: BuildLog[] } {
     const record = this.get(ref);
     const steps = step === undefined ? record.steps : record.steps.filter((one) => one.step === step);
-    if (steps.length === 0)
-      throw new LadingError('not_found', `build ${record.id} has no step ${step ?? ''}`, {
-        hint: `its steps are 1 to ${record.steps.length}`,
+    if (step !== undefined && steps.length === 0)
+      throw new LadingError('not_found', `build ${record.id} has no step ${step}`, {
+        hint:
+          record.steps.length === 0 ? 'it ended before its first step' : `its steps are 1 to ${record.steps.length}`,
       });
     return { record, logs: steps.map((one) => ({ step: one, pieces: this.#logs.read(logNameOf(record, one)) })) };
   }

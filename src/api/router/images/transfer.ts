@@ -58,8 +58,7 @@ async function importImage(call: Call): Promise<void> {
   const stream = new JsonStream(response);
   await stream.run(async () => {
     const tar = source === '-' ? request : (await fetchRemote(source, signal)).body;
-    const id = await engine.images.import(tar, { ...options, onProgress: (message) => stream.progress(message) });
-    stream.write({ status: id });
+    await engine.images.import(tar, { ...options, onProgress: (message) => stream.progress(message) });
   });
 }
 

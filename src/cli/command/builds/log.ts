@@ -17,7 +17,9 @@ export const command: Command = {
   arity: [1, 2],
   async run({ args: [build = '', step], flags, context }) {
     if (step !== undefined && !/^\d+$/.test(step)) throw new UsageError(`invalid step "${step}": its number is wanted`);
-    const isJson = flags.text('format') === 'json';
+    const format = flags.text('format');
+    if (format !== undefined && format !== 'json') throw new UsageError(`invalid format "${format}": json is wanted`);
+    const isJson = format === 'json';
     const wanted = step === undefined ? undefined : Number(step);
     const printer = new LogPrinter((words) => void context.stdout.write(words), {
       headings: wanted === undefined,

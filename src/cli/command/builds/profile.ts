@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { LadingError } from '../../../errors/index.ts';
 import { profileOf } from '../../build/profile/profile.ts';
 import type { Command } from '../../command.ts';
 import { text } from '../../flags.ts';
+import { writeSmallFile } from '../../output-file.ts';
 import { UsageError } from '../../usage-error.ts';
 
 const FORMATS = ['text', 'json', 'svg', 'html'] as const;
@@ -32,7 +32,7 @@ export const command: Command = {
     const { renderProfile } = await import('../../build/profile/render.ts');
     const rendered = renderProfile(profile, format);
     if (output === undefined || output === '-') stdout.write(rendered);
-    else writeFileSync(output, rendered);
+    else writeSmallFile(output, rendered, 'the profile');
   },
 };
 

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { checkDestinations, ReceivedExports } from '../../../client/files/index.ts';
 import type { BuildEvent, BuildSettings } from '../../../client/index.ts';
 import { LadingError, isLadingError } from '../../../errors/index.ts';
@@ -14,6 +13,7 @@ import { openSshAgents } from '../../build/ssh.ts';
 import type { Command, Context, Invocation } from '../../command.ts';
 import { allCredentials } from '../../credentials.ts';
 import type { FlagValues } from '../../flags.ts';
+import { writeSmallFile } from '../../output-file.ts';
 import type { BuildDisplay } from '../../progress/build-display.ts';
 import { BuildWarnings } from '../../progress/build-warnings.ts';
 import { EXIT_FAILURE, ExitError, UsageError } from '../../usage-error.ts';
@@ -45,9 +45,10 @@ export const command: Command = {
     const quiet = flags.bool('quiet') || flags.text('progress') === 'quiet';
     const result = await buildShowing(invocation, await displayFor(flags, context, quiet));
     const iidfile = flags.text('iidfile');
-    if (iidfile !== undefined) writeFileSync(iidfile, result.imageId ?? '');
+    if (iidfile !== undefined) writeSmallFile(iidfile, result.imageId ?? '', 'the image ID');
     const metadataFile = flags.text('metadata-file');
-    if (metadataFile !== undefined) writeFileSync(metadataFile, `${JSON.stringify(result.metadata, undefined, 2)}\n`);
+    if (metadataFile !== undefined)
+      writeSmallFile(metadataFile, `${JSON.stringify(result.metadata, undefined, 2)}\n`, 'the metadata');
     if (quiet && result.imageId !== undefined && !toStdout(flags)) context.stdout.write(`${result.imageId}\n`);
   },
 };

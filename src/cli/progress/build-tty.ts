@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { BuildEvent } from '../../client/index.ts';
 import { humanSize } from '../format/units.ts';
+import { fitColumns } from '../terminal/columns.ts';
 import { amountText, failureBlock, layerText, resultLines, whyText, type BuildDisplay } from './build-display.ts';
 import { BuildSteps, seconds, type BuildStep } from './build-steps.ts';
 import { BuildWarnings } from './build-warnings.ts';
@@ -10,6 +11,8 @@ const OUTPUT_LINES = 6;
 const TIME_WIDTH = 8;
 const MIN_COLUMNS = 40;
 const LONGEST = 1000;
+const WRAP_ON = '\x1b[?7h';
+const WRAP_OFF = '\x1b[?7l';
 
 /** As BuildKit spells them. */
 const MARKS: Readonly<Partial<Record<BuildStep['status'], string>>> = {
@@ -98,7 +101,11 @@ export class TtyDisplay implements BuildDisplay {
     const [heading = '', ...rest] = lines;
     const shown = lines.length <= room ? lines : [heading, ...rest.slice(1 - room)];
     const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`;
-    this.#out.write(`${up}\r\x1b[J${shown.map((line) => `${line}\n`).join('')}`);
+    // Line by line: a region erased at once from the window's top would go to the scroll-back of some terminals (tmux), frame by frame.
+    const erase = `${up}${'\r\x1b[2K\n'.repeat(this.#drawn)}${up}`;
+    // A line that the terminal takes for wider than it is here must not move those below it.
+    const wrap = end === '' ? WRAP_OFF : '';
+    this.#out.write(`${wrap}${erase}\r${shown.map((line) => `${line}\n`).join('')}${WRAP_ON}`);
     this.#drawn = shown.length;
   }
 
@@ -115,25 +122,19 @@ export class TtyDisplay implements BuildDisplay {
     const mark = MARKS[step.status] ?? '';
     const color = step.status === 'running' ? '' : step.status === 'failed' ? failed : done;
     const size = layerText(step);
-    const text = fit(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - size.length - 1);
+    const text = fitColumns(` =>${mark} ${printable(step.label)}`, columns - TIME_WIDTH - size.length - 1);
     const line = `${color}${text}${color === '' ? '' : end}${dim}${size}${end}${time}`;
     const why = step.why === undefined ? [] : [this.#innerLine(whyText(step.why), isLast ? LONGEST : columns)];
     if (step.status !== 'running') return [line, ...why];
     const output = [...step.tail, ...(step.partial === '' ? [] : [step.partial])].slice(-OUTPUT_LINES);
-    const inner = [...step.progress.values(), ...output].slice(-OUTPUT_LINES);
-    return [line, ...why, ...inner.map((one) => this.#innerLine(`# ${one}`, columns))];
+    const inner = [...step.progress.values(), ...output].slice(-OUTPUT_LINES).map((one) => `# ${printable(one)}`);
+    return [line, ...why, ...inner.map((one) => this.#innerLine(one, columns))];
   }
 
   #innerLine(text: string, columns: number): string {
     const { dim, end } = this.#colors;
-    return `${dim}${fit(` => => ${printable(text)}`, columns - 1).trimEnd()}${end}`;
+    return `${dim}${fitColumns(` => => ${printable(text)}`, columns - 1).trimEnd()}${end}`;
   }
-}
-
-/** Exactly so wide. */
-function fit(text: string, width: number): string {
-  const characters = [...text];
-  return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : text.padEnd(width);
 }
 
 /** Output of steps is not trusted with the cursor. */

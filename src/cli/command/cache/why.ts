@@ -79,7 +79,7 @@ function stepOf(run: BuildRun, wanted: string): RunStep {
 function headingOf({ name, at, steps }: BuildRun): string {
   const count = (wanted: RunStep['status']): number => steps.filter(({ status }) => status === wanted).length;
   const failed = count('failed') > 0 ? `, ${count('failed')} failed` : '';
-  return `${name}, built ${ago(Date.parse(at) / 1000)}: ${count('ran')} of ${steps.length} steps ran${failed}\n`;
+  return `${name}, built ${ago(Date.parse(at) / 1000).toLowerCase()}: ${count('ran')} of ${steps.length} steps ran${failed}\n`;
 }
 
 function detailsOf(step: RunStep): string {

@@ -66,7 +66,7 @@ test('cache why lists the steps with what ran and why', async () => {
   assert.equal(
     printed,
     [
-      'my/app, built About an hour ago: 2 of 3 steps ran',
+      'my/app, built about an hour ago: 2 of 3 steps ran',
       '',
       'STEP      STATUS    INSTRUCTION      NOT CACHED BECAUSE',
       '2         ran       COPY src /src/   the mode of "src/a" changed from 644 to 755',

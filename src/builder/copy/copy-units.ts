@@ -44,6 +44,8 @@ export interface CopyOptions {
   /** Owner of folders made on the way. */
   readonly parentOwner: Owner;
   readonly mode?: ModeChange | undefined;
+  /** Permissions of folders made on the way; default 0755. */
+  readonly parentMode?: number | undefined;
   readonly exclude?: IgnoreMatcher | undefined;
   /** Attributes too, sockets not: for sources that are root file systems. From contexts a socket comes as an empty file, as in Docker. */
   readonly special: boolean;
@@ -60,7 +62,8 @@ const COPY_FLAGS = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
 
 /**
  * Copies units into a root file system by Docker's rules: of a folder its contents; a file into `dest` when that is a folder or ends with "/",
- * else onto it. Missing folders are made 0755. An existing destination folder keeps its metadata, folders below it get the source's.
+ * else onto it. An existing destination folder keeps its owner and permissions and gets the source folder's time, as in BuildKit (a tree's root has
+ * none to give); folders below it get all of the source's metadata.
  * @param dest absolute, with its trailing slash if it had one
  */
 export async function copyUnits(
@@ -75,9 +78,9 @@ export async function copyUnits(
     const copier = new Copier(rootfs, tree, options);
     if (unit.stat.type === 'directory') {
       const folder = rootfs.resolve(joinPath(dest, unit.parents));
-      rootfs.ensureFolder(folder, options.parentOwner);
+      rootfs.ensureFolder(folder, options.parentOwner, options.parentMode);
       await copier.copyFolder(unit, folder);
-    } else await copier.copyFile(unit, fileTarget(rootfs, dest, unit, options.parentOwner));
+    } else await copier.copyFile(unit, fileTarget(rootfs, dest, unit, options));
   }
 }
 
@@ -86,18 +89,26 @@ export function fileTarget(
   rootfs: Rootfs,
   dest: string,
   unit: { name: string; parents: string },
-  owner: Owner,
+  { parentOwner, parentMode }: Pick<CopyOptions, 'parentOwner' | 'parentMode'>,
 ): string {
   let target = rootfs.resolve(joinPath(dest, unit.parents));
-  if (dest.endsWith('/') || unit.parents !== '') rootfs.ensureFolder(target, owner);
+  if (dest.endsWith('/') || unit.parents !== '') rootfs.ensureFolder(target, parentOwner, parentMode);
   if (rootfs.stat(target)?.isDirectory()) target = joinPath(target, unit.name);
-  rootfs.ensureFolder(folderOf(target), owner);
+  rootfs.ensureFolder(folderOf(target), parentOwner, parentMode);
   return target;
 }
 
 function folderOf(path: string): string {
   const folder = posix.dirname(path);
   return folder === '.' ? '' : folder;
+}
+
+/** Takes out the folders on the way to one, itself too, the outermost first. */
+function passagesTo(passages: Map<string, WalkEntry>, folder: string): WalkEntry[] {
+  const entry = passages.get(folder);
+  if (passages.size === 0 || folder === '') return [];
+  passages.delete(folder);
+  return [...passagesTo(passages, folderOf(folder)), ...(entry ? [entry] : [])];
 }
 
 class Copier {
@@ -119,26 +130,35 @@ class Copier {
       if (entry) await this.#inFolder(folderOf(target), (fd) => this.#copyEntry(entry, fd, target));
   }
 
-  /** Folders get their times last, when nothing more is written into them. */
+  /** Folders get their times last, when nothing more is written into them. Excluded ones are made when something in them is copied. */
   async copyFolder(unit: CopyUnit, target: string): Promise<void> {
-    const folders: { path: string; stat: FileStat; source: string }[] = [];
+    const folders: WalkEntry[] = [];
+    const passages = new Map<string, WalkEntry>();
+    const make = (fd: number, entry: WalkEntry): void => {
+      this.#makeFolder(fd, joinPath(target, entry.rel));
+      folders.push(entry);
+    };
     for await (const entries of walkUnit(this.#tree, unit, this.#options.exclude, this.#options.signal)) {
-      const first = entries[0];
+      for (const entry of entries) if (entry.isPassage) passages.set(entry.rel, entry);
+      const copied = entries.filter((entry) => !entry.isPassage);
+      const first = copied[0];
       if (!first) continue;
-      const folder = joinPath(target, folderOf(first.rel)).replace(/\/$/, '');
-      await this.#inFolder(folder, async (fd) => {
-        for (const entry of entries) {
-          const path = joinPath(target, entry.rel);
-          if (entry.stat.type === 'directory') {
-            this.#makeFolder(fd, path);
-            folders.push({ path, stat: entry.stat, source: entry.path });
-          } else await this.#copyEntry(entry, fd, path);
+      for (const passage of passagesTo(passages, folderOf(first.rel)))
+        await this.#inFolder(folderOf(joinPath(target, passage.rel)), async (fd) => make(fd, passage));
+      await this.#inFolder(joinPath(target, folderOf(first.rel)).replace(/\/$/, ''), async (fd) => {
+        for (const entry of copied) {
+          if (entry.stat.type === 'directory') make(fd, entry);
+          else await this.#copyEntry(entry, fd, joinPath(target, entry.rel));
           await this.#turns.pause(this.#options.signal);
         }
       });
     }
-    for (const { path, stat, source } of folders.reverse())
-      this.#rootfs.within(folderOf(path), (fd) => this.#finish(fd, posix.basename(path), source, stat));
+    for (const { rel, stat, path } of folders.reverse())
+      this.#rootfs.within(folderOf(joinPath(target, rel)), (fd) => this.#finish(fd, posix.basename(rel), path, stat));
+    if (unit.path !== '' && target !== '')
+      this.#rootfs.within(folderOf(target), (fd) =>
+        utimesAt(fd, nativePath(posix.basename(target)), this.#timeOf(unit.stat)),
+      );
   }
 
   async #inFolder(folder: string, work: (fd: number) => Promise<void>): Promise<void> {
@@ -229,14 +249,19 @@ class Copier {
 
   /** Owner first: changing it takes set-id bits and capabilities away. */
   #finish(fd: number, name: string, source: string, stat: FileStat): void {
-    const { owner = stat, special, time } = this.#options;
+    const { owner = stat, special } = this.#options;
     chownAt(fd, nativePath(name), owner.uid, owner.gid);
     if (stat.type !== 'symlink') {
       const mode = this.#modeOf(stat);
       if (!(isSmall(stat) && isGivenAtOnce(mode))) chmodSync(fsPath(`/proc/self/fd/${fd}/${name}`), mode);
       if (special) copyXattrs(this.#tree.nativePathOf(source), nativePath(`/proc/self/fd/${fd}/${name}`));
     }
-    utimesAt(fd, nativePath(name), time === undefined ? timeOf(stat.mtimeNs) : { sec: time, nsec: 0 });
+    utimesAt(fd, nativePath(name), this.#timeOf(stat));
+  }
+
+  #timeOf({ mtimeNs }: FileStat): { sec: number; nsec: number } {
+    const { time } = this.#options;
+    return time === undefined ? timeOf(mtimeNs) : { sec: time, nsec: 0 };
   }
 }
 

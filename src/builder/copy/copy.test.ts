@@ -104,9 +104,9 @@ const RULES: readonly { name: string; present?: string[]; copy: Copy; expected: 
   { name: 'nothing when a pattern matches nothing', copy: { sources: ['z*'], dest: '/x/' }, expected: [] },
   { name: 'paths leading out from the root', copy: { sources: ['../../f'], dest: '/' }, expected: ['/f'] },
   {
-    name: 'all but what is excluded',
+    name: 'all but what is excluded, and a file that is named in any case',
     copy: { sources: ['d', 'f'], dest: '/x/', exclude: ['sub', 'f'] },
-    expected: ['/x/1'],
+    expected: ['/x/1', '/x/f'],
   },
   {
     name: 'with parents',

@@ -62,19 +62,19 @@ export class Rootfs implements Disposable {
     }
   }
 
-  /** Makes a resolved folder and its missing parents (0755, owned by `owner`). What exists stays as it is. @throws invalid_argument when something else is there */
-  ensureFolder(path: string, owner: Owner): void {
+  /** Makes a resolved folder and its missing parents, owned by `owner`. What exists stays as it is. @throws invalid_argument when something else is there */
+  ensureFolder(path: string, owner: Owner, mode = 0o755): void {
     if (path === '') return;
     const stat = this.stat(path);
     if (stat?.isDirectory()) return;
     if (stat) throw new LadingError('invalid_argument', `cannot copy to non-directory: /${path}`);
     const folder = posix.dirname(path) === '.' ? '' : posix.dirname(path);
-    this.ensureFolder(folder, owner);
+    this.ensureFolder(folder, owner, mode);
     this.within(folder, (fd) => {
       const name = posix.basename(path);
-      mkdirAt(fd, nativePath(name), 0o755);
+      mkdirAt(fd, nativePath(name), mode);
       // Whatever this process' umask is.
-      chmodSync(fsPath(`/proc/self/fd/${fd}/${name}`), 0o755);
+      chmodSync(fsPath(`/proc/self/fd/${fd}/${name}`), mode);
       chownAt(fd, nativePath(name), owner.uid, owner.gid);
     });
   }

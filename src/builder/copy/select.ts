@@ -23,6 +23,8 @@ export interface WalkEntry {
   readonly rel: string;
   readonly path: string;
   readonly stat: FileStat;
+  /** An excluded folder that something included may lie in. */
+  readonly isPassage?: boolean;
 }
 
 const MAX_DEPTH = 1000;
@@ -30,7 +32,8 @@ const MAX_DEPTH = 1000;
 const MAX_PATH = 3800;
 
 /**
- * What the sources of a COPY name, in order. Patterns match as Go's filepath.Match and may match nothing; a plain source must exist.
+ * What the sources of a COPY name, in order. Patterns match as Go's filepath.Match and may match nothing; a plain source must exist, and so
+ * must the folder a pattern begins with.
  * @throws invalid_argument `"/x": not found`
  */
 export function selectUnits(
@@ -75,28 +78,36 @@ function isPattern(path: string): boolean {
   return /[*?[\\]/.test(path);
 }
 
-/** Paths a pattern matches, component by component; a plain path is returned as it is. */
+/**
+ * Paths a pattern matches, component by component; a plain path is returned as it is. Links are followed in the part before the first
+ * wildcard only, as in BuildKit, and what that part names must exist.
+ */
 function matches(tree: FileTree, pattern: string): string[] {
   if (!isPattern(pattern)) return [pattern];
-  let folders = [''];
-  for (const part of pattern.split('/'))
-    folders = folders.flatMap((folder) => {
-      if (!isPattern(part)) return [joinPath(folder, part)];
-      const real = tree.resolve(folder);
-      if (real === undefined || tree.stat(real)?.type !== 'directory') return [];
-      return tree
-        .names(real)
-        .filter((name) => matchGlob(part, name))
-        .map((name) => joinPath(folder, name));
+  const parts = pattern.split('/');
+  const first = parts.findIndex(isPattern);
+  const fixed = parts.slice(0, first).join('/');
+  const root = tree.resolve(fixed);
+  if (root === undefined || !tree.stat(root)) throw missingSource(tree, fixed, fixed);
+  let found = [''];
+  for (const part of parts.slice(first))
+    found = found.flatMap((below) => {
+      const folder = joinPath(root, below);
+      if (tree.stat(folder)?.type !== 'directory') return [];
+      const names = isPattern(part) ? tree.names(folder).filter((name) => matchGlob(part, name)) : [part];
+      return names.map((name) => joinPath(below, name));
     });
-  return folders;
+  return found.map((below) => joinPath(fixed, below));
 }
 
 function isTooLong(path: string): boolean {
   return path.length > MAX_PATH / 4 && Buffer.byteLength(path) > MAX_PATH;
 }
 
-/** A unit's entries, folders before what is in them, what is excluded left out. A folder's own entry (`rel` '') is not among them. */
+/**
+ * A unit's entries, folders before what is in them, what is excluded left out. A folder's own entry (`rel` '') is not among them.
+ * As in BuildKit, patterns are relative to the unit, and a file that is named is never excluded; with --parents they see the parents, too.
+ */
 export async function* walkUnit(
   tree: FileTree,
   unit: CopyUnit,
@@ -104,7 +115,7 @@ export async function* walkUnit(
   signal?: AbortSignal,
 ): AsyncGenerator<WalkEntry[], void, undefined> {
   if (unit.stat.type !== 'directory') {
-    if (!exclude?.ignores(unit.name)) yield [{ rel: '', path: unit.path, stat: unit.stat }];
+    if (unit.parents === '' || !exclude?.ignores(joinPath(unit.parents, unit.name))) yield [{ rel: '', path: unit.path, stat: unit.stat }];
     return;
   }
   const turns = new Turns();
@@ -116,16 +127,13 @@ export async function* walkUnit(
     for (const name of tree.names(folder.path)) {
       const [rel, path] = [joinPath(folder.rel, name), joinPath(folder.path, name)];
       const stat = tree.stat(path);
-      if (!stat || isExcluded(exclude, rel, stat)) continue;
-      entries.push({ rel, path, stat });
+      if (!stat) continue;
+      const isPassage = exclude?.ignores(joinPath(unit.parents, rel)) ?? false;
+      if (isPassage && !(stat.type === 'directory' && exclude!.mayContainIncluded(joinPath(unit.parents, rel)))) continue;
+      entries.push({ rel, path, stat, ...(isPassage ? { isPassage } : {}) });
       if (stat.type === 'directory') pending.push({ rel, path, depth: folder.depth + 1 });
     }
     yield entries;
     await turns.pause(signal);
   }
-}
-
-function isExcluded(exclude: IgnoreMatcher | undefined, rel: string, stat: FileStat): boolean {
-  if (!exclude?.ignores(rel)) return false;
-  return stat.type !== 'directory' || !exclude.mayContainIncluded(rel);
 }

@@ -102,6 +102,8 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
           owner: owner ?? (source.kind === 'layers' ? undefined : ROOT),
           parentOwner: owner ?? ROOT,
           mode,
+          // As in BuildKit, octal modes only, and without the bits beyond rwx.
+          parentMode: isOctal(instruction.chmod) ? Number.parseInt(instruction.chmod!, 8) & 0o777 : undefined,
           exclude: instruction.exclude.length > 0 ? IgnoreMatcher.of(instruction.exclude) : undefined,
           special: source.kind === 'layers',
           ...(source.kind === 'layers' ? {} : { onChange: () => (isUnsettled = true) }),

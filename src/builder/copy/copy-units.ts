@@ -36,7 +36,7 @@ import type { FileTree } from '../tree/file-tree.ts';
 import { fsPath, joinPath, nativePath } from '../tree/names.ts';
 import type { ModeChange } from './mode.ts';
 import type { Owner, Rootfs } from './rootfs.ts';
-import { walkUnit, type CopyUnit, type WalkEntry } from './select.ts';
+import { parentsOf, walkUnit, type CopyUnit, type WalkEntry } from './select.ts';
 
 export interface CopyOptions {
   /** Owner of what is copied; undefined keeps the source's. */
@@ -76,6 +76,7 @@ export async function copyUnits(
   for (const unit of units) {
     options.signal?.throwIfAborted();
     const copier = new Copier(rootfs, tree, options);
+    if (unit.parents !== '') copier.makeParents(unit, dest);
     if (unit.stat.type === 'directory') {
       const folder = rootfs.resolve(joinPath(dest, unit.parents));
       rootfs.ensureFolder(folder, options.parentOwner, options.parentMode);
@@ -123,6 +124,17 @@ class Copier {
     this.#rootfs = rootfs;
     this.#tree = tree;
     this.#options = options;
+  }
+
+  /** --parents: folders that are not there yet are made like those they stand for. */
+  makeParents(unit: CopyUnit, dest: string): void {
+    const { parentOwner, parentMode, owner } = this.#options;
+    this.#rootfs.ensureFolder(this.#rootfs.resolve(dest), parentOwner, parentMode);
+    for (const { kept, stat } of parentsOf(this.#tree, unit)) {
+      const folder = this.#rootfs.resolve(joinPath(dest, kept));
+      if (stat) this.#rootfs.ensureFolder(folder, owner ?? stat, this.#modeOf(stat));
+      else this.#rootfs.ensureFolder(folder, parentOwner, parentMode);
+    }
   }
 
   async copyFile(unit: CopyUnit, target: string): Promise<void> {

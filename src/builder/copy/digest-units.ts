@@ -4,7 +4,7 @@ import { digestFile, type FileDigests } from '../tree/file-digests.ts';
 import type { FileStat } from '../tree/file-stat.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { copiedXattrs } from './copy-units.ts';
-import { walkUnit, type CopyUnit } from './select.ts';
+import { parentsOf, walkUnit, type CopyUnit } from './select.ts';
 
 export interface UnitsDigest {
   readonly digest: string;
@@ -58,6 +58,11 @@ export async function digestUnits(
     // A second name is copied as a link to the first.
     const linked = new Map<bigint, string>();
     total.update(`unit\0${isFolder ? '' : unit.name}\0${unit.parents}\0${unit.stat.type}\n`);
+    for (const { kept, stat } of parentsOf(tree, unit))
+      if (stat)
+        total.update(
+          `parent\0${kept}\0${await factsOf(tree, '', stat, { ...options, special: false, keepTimes: false })}\n`,
+        );
     const all: string[] = [];
     for await (const entries of walkUnit(tree, unit, options.exclude, options.signal)) {
       const lines: string[] = [];

@@ -16,6 +16,8 @@ export interface CopyUnit {
   readonly name: string;
   /** --parents: folders kept in front of it. */
   readonly parents: string;
+  /** --parents: where those folders are in the tree. */
+  readonly pivot?: string;
 }
 
 /** Something below a unit; `rel` is '' for a unit that is a file. */
@@ -41,37 +43,69 @@ export function selectUnits(
   sources: readonly string[],
   options: { readonly parents?: boolean } = {},
 ): CopyUnit[] {
+  if (options.parents) return sources.flatMap((source) => selectWithParents(tree, source));
   return sources.flatMap((source) => {
-    const { path, pivot } = cleanSource(source, options.parents ?? false);
+    const path = clean(source);
     return matches(tree, path).flatMap((found) => {
       const real = tree.resolve(found);
       const stat = real === undefined ? undefined : tree.stat(real);
-      if (real === undefined || !stat) {
-        if (isPattern(path)) return [];
-        throw missingSource(tree, source, path);
-      }
-      return {
-        path: real,
-        stat,
-        name: posix.basename(found),
-        parents: options.parents ? parentsOf(found, pivot, stat) : '',
-      };
+      if (real !== undefined && stat) return [{ path: real, stat, name: posix.basename(found), parents: '' }];
+      if (isPattern(path)) return [];
+      throw missingSource(tree, source, path);
     });
   });
 }
 
-/** `/./` in a --parents source says where the kept part begins. */
-function cleanSource(source: string, parents: boolean): { path: string; pivot: string } {
-  const clean = (text: string): string => posix.normalize(`/${text}`).replace(/^\/+|\/+$/g, '');
-  const at = parents ? source.indexOf('/./') : -1;
-  return { path: clean(source), pivot: at < 0 ? '' : clean(source.slice(0, at)) };
+/**
+ * --parents: `/./` says where the kept part begins. What is before it, and what is behind it, may be patterns; in the latter `**` is any number
+ * of folders, and nothing needs to exist.
+ */
+function selectWithParents(tree: FileTree, source: string): CopyUnit[] {
+  const at = source.indexOf('/./');
+  const before = at < 0 ? '' : clean(source.slice(0, at));
+  const pattern = clean(at < 0 ? source : source.slice(at + 3));
+  return matches(tree, before).flatMap((found) => {
+    const pivot = tree.resolve(found) ?? found;
+    return outermost(isPattern(pattern) ? matchesBelow(tree, pivot, pattern) : [pattern]).flatMap((kept) => {
+      const real = tree.resolve(joinPath(pivot, kept));
+      const stat = real === undefined ? undefined : tree.stat(real);
+      if (real !== undefined && stat) {
+        const folder = posix.dirname(kept);
+        const parents = stat.type === 'directory' ? kept : folder === '.' ? '' : folder;
+        return [{ path: real, stat, name: posix.basename(kept), parents, pivot }];
+      }
+      if (isPattern(before) || isPattern(pattern)) return [];
+      throw missingSource(tree, source, clean(source));
+    });
+  });
 }
 
-function parentsOf(found: string, pivot: string, stat: FileStat): string {
-  const kept = pivot !== '' && found.startsWith(`${pivot}/`) ? found.slice(pivot.length + 1) : found;
-  if (stat.type === 'directory') return kept;
-  const folder = posix.dirname(kept);
-  return folder === '.' ? '' : folder;
+/** The folders kept in front of a unit, the outermost first; those that cannot be seen without what they are. */
+export function parentsOf(
+  tree: FileTree,
+  { parents, pivot = '' }: CopyUnit,
+): { readonly kept: string; readonly stat: FileStat | undefined }[] {
+  const names = parents === '' ? [] : parents.split('/');
+  return names.map((_, at) => {
+    const kept = names.slice(0, at + 1).join('/');
+    const real = tree.resolve(joinPath(pivot, kept));
+    const stat = real === undefined ? undefined : tree.stat(real);
+    return { kept, stat: stat?.type === 'directory' ? stat : undefined };
+  });
+}
+
+function clean(text: string): string {
+  return posix.normalize(`/${text}`).replace(/^\/+|\/+$/g, '');
+}
+
+/** Without what lies in another one of them, and each only once. */
+function outermost(paths: readonly string[]): string[] {
+  const all = new Set(paths);
+  return [...all].filter((path) => {
+    for (let folder = posix.dirname(path); folder !== '.'; folder = posix.dirname(folder))
+      if (all.has(folder)) return false;
+    return true;
+  });
 }
 
 function isPattern(path: string): boolean {
@@ -89,15 +123,33 @@ function matches(tree: FileTree, pattern: string): string[] {
   const fixed = parts.slice(0, first).join('/');
   const root = tree.resolve(fixed);
   if (root === undefined || !tree.stat(root)) throw missingSource(tree, fixed, fixed);
+  return matchesBelow(tree, root, parts.slice(first).join('/'), false).map((below) => joinPath(fixed, below));
+}
+
+/** Paths below a folder, relative to it. With `deep`, `**` stands for any number of folders. */
+function matchesBelow(tree: FileTree, root: string, pattern: string, deep = true): string[] {
+  const parts = pattern.split('/');
   let found = [''];
-  for (const part of parts.slice(first))
+  for (const [at, part] of parts.entries())
     found = found.flatMap((below) => {
       const folder = joinPath(root, below);
       if (tree.stat(folder)?.type !== 'directory') return [];
+      if (deep && part === '**' && at < parts.length - 1) return foldersBelow(tree, root, below);
       const names = isPattern(part) ? tree.names(folder).filter((name) => matchGlob(part, name)) : [part];
       return names.map((name) => joinPath(below, name));
     });
-  return found.map((below) => joinPath(fixed, below));
+  return found;
+}
+
+function foldersBelow(tree: FileTree, root: string, folder: string): string[] {
+  const folders = [folder];
+  for (const one of folders) {
+    const path = joinPath(root, one);
+    if (isTooLong(path)) throw new LadingError('invalid_argument', `"/${path.slice(0, 200)}…": nested too deep`);
+    for (const name of tree.names(path))
+      if (tree.stat(joinPath(path, name))?.type === 'directory') folders.push(joinPath(one, name));
+  }
+  return folders;
 }
 
 function isTooLong(path: string): boolean {
@@ -115,7 +167,8 @@ export async function* walkUnit(
   signal?: AbortSignal,
 ): AsyncGenerator<WalkEntry[], void, undefined> {
   if (unit.stat.type !== 'directory') {
-    if (unit.parents === '' || !exclude?.ignores(joinPath(unit.parents, unit.name))) yield [{ rel: '', path: unit.path, stat: unit.stat }];
+    if (unit.parents === '' || !exclude?.ignores(joinPath(unit.parents, unit.name)))
+      yield [{ rel: '', path: unit.path, stat: unit.stat }];
     return;
   }
   const turns = new Turns();
@@ -129,7 +182,8 @@ export async function* walkUnit(
       const stat = tree.stat(path);
       if (!stat) continue;
       const isPassage = exclude?.ignores(joinPath(unit.parents, rel)) ?? false;
-      if (isPassage && !(stat.type === 'directory' && exclude!.mayContainIncluded(joinPath(unit.parents, rel)))) continue;
+      if (isPassage && !(stat.type === 'directory' && exclude!.mayContainIncluded(joinPath(unit.parents, rel))))
+        continue;
       entries.push({ rel, path, stat, ...(isPassage ? { isPassage } : {}) });
       if (stat.type === 'directory') pending.push({ rel, path, depth: folder.depth + 1 });
     }

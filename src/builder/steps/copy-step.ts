@@ -171,6 +171,7 @@ async function copyLocal(
   unpack: boolean,
 ): Promise<void> {
   const { tree, units } = await session.select(source, selection);
+  if (selection.parents) rootfs.ensureFolder(rootfs.resolve(dest), options.parentOwner, options.parentMode);
   for (const unit of units) {
     if (unpack && unit.stat.type === 'file' && (await isArchive(tree, unit.path)))
       await unpackTo(readFileOf(tree, unit.path), { rootfs, mountPoint, dest, options }).then(() => {

@@ -225,7 +225,7 @@ async function writeSubmodule(
   const resolved = { id: commit, commit };
   const source: GitSource = { ...parent, address, resolved, keepGitDir: false, key: commit };
   const place = await placeOf(dir, path);
-  const access = address.host === parent.address.host ? walk.access : withoutGeneral(walk.access);
+  const access = accessTo(address, parent.address, walk.access);
   await write(parts, source, place, { ...walk, access, depth: walk.depth + 1 });
 }
 
@@ -241,13 +241,15 @@ async function placeOf(dir: string, path: string): Promise<string> {
   return place;
 }
 
-/** A secret that names no host is for the address the user gave, not for where its submodules lead. */
-function withoutGeneral(access: Access): Access {
-  const { secrets = new Map() } = access;
-  return {
-    ...access,
-    secrets: new Map([...secrets].filter(([name]) => name !== 'GIT_AUTH_TOKEN' && name !== 'GIT_AUTH_HEADER')),
-  };
+/**
+ * A secret that names no host is for the address the user gave, not for where its submodules lead. None crosses a network in plain text because a
+ * repository says so.
+ */
+export function accessTo(address: GitAddress, parent: GitAddress, access: Access): Access {
+  if (address.scheme === 'http' && parent.scheme !== 'http') return { ...access, secrets: undefined };
+  if (address.host === parent.host) return access;
+  const general = ['GIT_AUTH_TOKEN', 'GIT_AUTH_HEADER'];
+  return { ...access, secrets: new Map([...(access.secrets ?? [])].filter(([name]) => !general.includes(name))) };
 }
 
 /** "../other.git" is relative to the parent's own address. @throws invalid_argument for what does not lead to another machine */

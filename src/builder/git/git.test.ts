@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseGitAddress } from '../../oci/index.ts';
-import { submoduleAddress } from './checkout.ts';
+import { accessTo, submoduleAddress } from './checkout.ts';
 import { authConfig } from './git-auth.ts';
 import { Git } from './git.ts';
 import { pickRef } from './resolve-ref.ts';
@@ -95,4 +95,23 @@ test('submoduleAddress() resolves relative addresses as git does and refuses wha
   const credentials = parseGitAddress('https://u:p@host/a.git');
   assert.deepEqual(submoduleAddress(credentials, '../b.git', 'p').userinfo, { user: 'u', password: 'p' });
   assert.equal(submoduleAddress(credentials, 'https://other/b.git', 'p').userinfo, undefined);
+});
+
+test('accessTo() shows a submodule’s server no secret that is not for it, and none in plain text', () => {
+  const secrets = new Map(
+    ['GIT_AUTH_TOKEN', 'GIT_AUTH_HEADER', 'GIT_AUTH_TOKEN.host', 'GIT_AUTH_TOKEN.other'].map((name) => [
+      name,
+      Buffer.from('s'),
+    ]),
+  );
+  const shown = (parent: string, url: string): string[] => {
+    const [from, to] = [parent, url].map((text) => parseGitAddress(text));
+    return [...(accessTo(to!, from!, { secrets }).secrets?.keys() ?? [])];
+  };
+  assert.deepEqual(shown('https://host/a.git', 'https://host/b.git'), [...secrets.keys()]);
+  assert.deepEqual(shown('https://host/a.git', 'https://other/b.git'), ['GIT_AUTH_TOKEN.host', 'GIT_AUTH_TOKEN.other']);
+  assert.deepEqual(shown('https://host/a.git', 'http://host/b.git'), []);
+  assert.deepEqual(shown('https://host/a.git', 'http://other/b.git'), []);
+  assert.deepEqual(shown('git@host:a.git', 'http://host/b.git'), []);
+  assert.deepEqual(shown('http://host/a.git', 'http://host/b.git'), [...secrets.keys()]);
 });

@@ -75,6 +75,24 @@ test('replayOf() executes no text, uses no path and grants nothing of a provenan
     });
 });
 
+test('replayOf() shows no secret to sources that a provenance from elsewhere names', () => {
+  const secrets = new Map([['GIT_AUTH_TOKEN', Buffer.from('s')]]);
+  const configSource = { uri: 'https://evil.example/r.git#main', digest: { sha1: COMMIT } };
+  const git = predicate({}, { configSource });
+  const named = predicate({ args: { 'context:alpine': 'docker-image://evil.example/alpine' } });
+  const host = hostPlatform();
+  for (const [value, options] of [
+    [git, { secrets }],
+    [named, { secrets, folder: '/tmp' }],
+  ] as const)
+    assert.throws(() => replayOf(value, host, undefined, options), { code: 'permission_denied', message: /secrets/ });
+  assert.ok(replayOf(git, host, undefined, { secrets: new Map() }));
+  assert.ok(replayOf(git, host, { buildArgNames: [] }, { secrets }));
+  const { request } = replayOf(git, host, undefined, { secrets, folder: '/tmp' });
+  assert.deepEqual(request.context, { kind: 'directory', path: '/tmp' });
+  assert.equal(request.secrets, secrets);
+});
+
 test('replayOf() says which input is missing', () => {
   const host = hostPlatform();
   const folder = '/tmp';

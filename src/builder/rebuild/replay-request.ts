@@ -68,6 +68,7 @@ export function replayOf(
   if (metadata.buildkit_completeness?.request !== true) checkArguments(buildArgs, memory);
   const isOwn = memory !== undefined;
   const data = isOwn ? metadata.buildkit_metadata?.source?.infos?.[0]?.data : undefined;
+  if (!isOwn) checkSecrets(configSource, under('context:'), options);
   const networkMode = take('force-network-mode');
   if (!isOwn && networkMode === 'host') throw refused('the network of the host');
   const hosts = take('add-hosts');
@@ -100,9 +101,9 @@ export function replayOf(
 function contextOf(
   { uri, digest }: { readonly uri?: unknown; readonly digest?: unknown },
   { folder: recorded }: Partial<BuildMemory> = {},
-  { folder = recorded }: RebuildRequest,
+  { folder: given, folder = recorded }: RebuildRequest,
 ): BuildRequest['context'] {
-  if (typeof uri === 'string') {
+  if (typeof uri === 'string' && given === undefined) {
     const { sha1, sha256 } = texts(digest);
     return { kind: 'git', address: atCommit(uri, sha1 ?? sha256 ?? '') };
   }
@@ -135,6 +136,24 @@ function contextsOf(
       if (path !== undefined) return [name, path];
       throw new LadingError('invalid_argument', `rebuild: the named context "${name}" was a folder of another machine`);
     }),
+  );
+}
+
+/**
+ * Who can write to a repository would otherwise name the sources, and with them the programs, that a user's secrets are shown to; a Git token, the
+ * server it is sent to.
+ */
+function checkSecrets(
+  { uri }: { readonly uri?: unknown },
+  contexts: Readonly<Record<string, string>>,
+  { folder, secrets }: RebuildRequest,
+): void {
+  if ((secrets?.size ?? 0) === 0) return;
+  if (Object.keys(contexts).length === 0 && (folder !== undefined || typeof uri !== 'string')) return;
+  throw new LadingError(
+    'permission_denied',
+    'rebuild: secrets are not shown to sources that the provenance of another machine names',
+    { hint: 'check out the sources you trust and give their folder with --context, or build on this machine' },
   );
 }
 

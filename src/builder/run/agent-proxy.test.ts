@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { AgentProxy } from './agent-proxy.ts';
+import { sshMount } from './mounts/ssh-mount.ts';
 
 let folder: string;
 before(() => void (folder = mkdtempSync(join(tmpdir(), 'lading-agent-'))));
@@ -94,4 +95,24 @@ test('the place may be deeper than a socket name can be long', async () => {
   const proxy = await AgentProxy.open(join(folder, 'nobody'), deep, owner);
   assert.equal(existsSync(proxy.path), true);
   await proxy.close();
+});
+
+test('an agent whose address is none ends the connection, not the daemon', async () => {
+  const owner = { uid: process.getuid!(), gid: process.getgid!(), mode: 0o600 };
+  for (const address of [Object as unknown as string, 'a\0b', '/'.padEnd(300, 'x')]) {
+    const proxy = await AgentProxy.open(address, mkdtempSync(join(folder, 'bad-')), owner);
+    const client = createConnection(proxy.path);
+    client.on('error', () => undefined);
+    client.resume();
+    await new Promise((resolve) => client.once('close', resolve));
+    await proxy.close();
+  }
+});
+
+test('only an agent the build was given is mounted, whatever id a Dockerfile names', async () => {
+  const session = { o: { request: { ssh: { default: '/agent' } } } } as never;
+  for (const id of ['constructor', 'toString', '__proto__', 'other']) {
+    const mount = sshMount(session, {} as never, { type: 'ssh', id } as never, 1);
+    assert.deepEqual((await mount.open({} as never)).mounts, [], id);
+  }
 });

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { chmod, chown } from 'node:fs/promises';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { Socket, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { O } from '../../sys/index.ts';
 import type { Owner } from './mounts/step-mount.ts';
@@ -22,6 +22,7 @@ export class AgentProxy {
   readonly #server: Server;
   readonly #folderFd: number;
   readonly #sockets = new Set<Socket>();
+  #closed = false;
 
   private constructor(agent: string, folder: string) {
     this.path = join(folder, SOCKET_NAME);
@@ -47,8 +48,9 @@ export class AgentProxy {
   /** Ends every connection. Idempotent. */
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    if (!this.#server.listening) return;
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#server.listening) await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     closeSync(this.#folderFd);
   }
 
@@ -62,9 +64,12 @@ export class AgentProxy {
 
   /** One request after the other, so that a refusal never overtakes an answer. */
   async #serve(client: Socket, address: string): Promise<void> {
-    const agent = createConnection(address);
-    for (const socket of [client, agent]) this.#hold(socket);
+    this.#hold(client);
+    const agent = new Socket();
+    this.#hold(agent);
+    agent.once('close', () => client.destroy());
     try {
+      agent.connect({ path: address });
       const answers = messages(agent);
       for await (const request of messages(client)) {
         if (!ALLOWED.has(request[4] ?? 0)) {

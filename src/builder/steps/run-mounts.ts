@@ -97,6 +97,13 @@ async function opened<T>(
     }
     return await work(ready);
   } finally {
-    for (const release of releases.reverse()) await release();
+    await releaseAll(releases.reverse());
   }
+}
+
+/** One that fails keeps none of the others from being done: among them are secrets and sockets. @throws the first failure */
+export async function releaseAll(releases: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const release of releases) await release().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }

@@ -81,6 +81,24 @@ test('the daemon cannot choose a place', async (t) => {
   assert.equal(existsSync(dest), false);
 });
 
+test('the daemon cannot choose to delete', async (t) => {
+  const dest = folder(t);
+  writeFileSync(join(dest, 'kept'), 'before');
+  const event = { kind: 'export', id: 'x', form: 'local', dest, mode: 'delete' } as const;
+  const options = {
+    fetch: () => Promise.resolve(Readable.from([Buffer.alloc(1024)])),
+    stdout: ignore,
+    note: () => undefined,
+  };
+  await assert.rejects(
+    receiveExport(event, [{ type: 'local', attrs: { dest } }], options),
+    /delete files in .* nobody asked/,
+  );
+  assert.deepEqual(readdirSync(dest), ['kept']);
+  await receiveExport(event, [{ type: 'local', attrs: { dest, mode: 'delete' } }], options);
+  assert.deepEqual(readdirSync(dest), []);
+});
+
 test('places are looked at before the build', async (t) => {
   const dir = folder(t);
   mkdirSync(join(dir, 'folder'));

@@ -65,11 +65,12 @@ async function checkParent(dest: string, parent: string): Promise<void> {
  */
 export async function receiveExport(event: ExportEvent, outputs: Outputs, options: ReceiveOptions): Promise<void> {
   const { id, form, dest, mode = 'copy' } = event;
-  // The daemon does not choose where this user's files are written.
-  if (!outputs.some(({ attrs }) => attrs['dest'] === dest))
+  // The daemon does not choose where this user's files are written, nor that others are deleted.
+  const asked = outputs.filter(({ attrs }) => attrs['dest'] === dest);
+  if (asked.length === 0 || (mode === 'delete' && !asked.some(({ attrs }) => attrs['mode'] === 'delete')))
     throw new LadingError(
       'internal',
-      `build: the daemon wants to write to "${dest.slice(0, 200)}", which nobody asked for`,
+      `build: the daemon wants to ${mode === 'delete' ? 'delete files in' : 'write to'} "${dest.slice(0, 200)}", which nobody asked for`,
     );
   const stream = await options.fetch(id);
   try {

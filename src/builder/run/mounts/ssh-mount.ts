@@ -24,7 +24,9 @@ export function sshMount(session: BuildSession, config: RunConfig, mount: RunMou
     key: ['ssh', id, target, owner],
     target,
     open: async ({ onRelease }) => {
-      const agent = session.o.request.ssh?.[id];
+      const { ssh = {} } = session.o.request;
+      // The id is the Dockerfile's: "constructor" is no agent.
+      const agent = Object.hasOwn(ssh, id) ? ssh[id] : undefined;
       if (agent === undefined) {
         if (mount.required) throw noAgent(id);
         return { mounts: [], env };

@@ -18,7 +18,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { autoDecompress } from '../../src/archive/index.ts';
 import type { BuildEvent, BuildRequest, TypedOptions } from '../../src/builder/index.ts';
 import { Unpacker, pairLayers, readImageArchive, writeImageArchive, type Image } from '../../src/image/index.ts';
 import { RegistryClient, pushImage } from '../../src/distribution/index.ts';
@@ -412,6 +414,26 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && cat /linked/a.txt > /
     assert.match(warnings.join(), /diffID|diff_id|digest/i);
   });
 
+  it('a layer that is not what its diffID says is not taken for one that is unpacked already', async () => {
+    const one = await machine();
+    for (const compression of ['uncompressed', 'gzip']) {
+      const dest = folder(`lying-${compression}`);
+      await build(one, { cacheTo: [{ type: 'local', attrs: { dest, mode: 'max', compression } }] });
+      const victim = await machine();
+      await build(victim, { tags: ['kept'] });
+      await victim.builder.prune({ all: true, filters: {} });
+      const exchange = (document: any): void => {
+        document.rootfs.diff_ids.push(document.rootfs.diff_ids.shift());
+      };
+      const { warnings, image } = await withDocument(dest, exchange, { on: victim });
+      assert.match(warnings.join(), /its diffID is sha256:[0-9a-f]{64}, not sha256:/, compression);
+      for (const { diffId, blob } of image.layers) {
+        const { stream } = await autoDecompress(await victim.content.open(blob.digest));
+        assert.equal(digestOf(await buffer(stream)), diffId, compression);
+      }
+    }
+  });
+
   it('documents that are broken, huge or not lading’s are a miss that says what they are', async () => {
     const one = await machine();
     const dest = folder('broken');
@@ -451,7 +473,9 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && cat /linked/a.txt > /
     const dest = folder('buildkit');
     const one = await machine();
     await build(one, { cacheTo: [{ type: 'local', attrs: { dest } }] });
-    const { warnings } = await withDocument(dest, (document) => document, 'application/vnd.buildkit.cacheconfig.v0');
+    const { warnings } = await withDocument(dest, (document) => document, {
+      mediaType: 'application/vnd.buildkit.cacheconfig.v0',
+    });
     assert.match(warnings.join(), /it is BuildKit's, whose keys mean nothing to lading/);
   });
 
@@ -506,7 +530,11 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && cat /linked/a.txt > /
     return JSON.parse(readFileSync(join(dest, 'blobs', ...manifests[0].digest.split(':')), 'utf8'));
   };
   /** A build with a cache whose document is another. */
-  const withDocument = async (dest: string, change: (document: any) => unknown, mediaType?: string) => {
+  const withDocument = async (
+    dest: string,
+    change: (document: any) => unknown,
+    { mediaType, on }: { readonly mediaType?: string; readonly on?: BuilderHarness } = {},
+  ) => {
     const changed = mkdtempSync(join(dir, 'changed-'));
     cpSync(dest, changed, { recursive: true });
     const put = (bytes: Buffer, type: string): Descriptor => {
@@ -520,6 +548,6 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && cat /linked/a.txt > /
     manifest.config = put(bytes, mediaType ?? manifest.config.mediaType);
     const listed = put(Buffer.from(JSON.stringify(manifest)), MEDIA.ociManifest);
     const src = { src: changed, digest: listed.digest };
-    return build(await machine(), { cacheFrom: [{ type: 'local', attrs: src }] });
+    return build(on ?? (await machine()), { cacheFrom: [{ type: 'local', attrs: src }] });
   };
 });

@@ -268,6 +268,24 @@ describe('RUN steps', { skip }, () => {
       assert.match(text, /ls: \/bin\/sub: No such file|^\/bin\/sub$/m);
     });
 
+    test('what is mounted below a context cannot be written through a bind mount', () => {
+      const context = contextOf(['RUN --mount=target=/ctx cat "/ctx/a b/f"; echo evil > "/ctx/a b/f"; ls /ctx'], {
+        'a b/under': '',
+      });
+      const outside = mkdtempSync(join(folder, 'outside-'));
+      writeFileSync(join(outside, 'f'), 'of the machine\n');
+      const at = join(context, 'a b');
+      assert.equal(spawnSync('mount', ['--bind', outside, at]).status, 0);
+      try {
+        const { text } = buildIn(context);
+        assert.match(text, /^of the machine$/m);
+        assert.match(text, /Read-only file system/);
+        assert.equal(readFileSync(join(outside, 'f'), 'utf8'), 'of the machine\n');
+      } finally {
+        spawnSync('umount', [at]);
+      }
+    });
+
     test('a program that is not there, cannot run, or has no such user is named', () => {
       const reasons: readonly (readonly [string, RegExp])[] = [
         [

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import type { RunMount, Stage } from '../../../dockerfile/index.ts';
 import type { ChainID, RunConfig } from '../../../oci/index.ts';
@@ -51,8 +52,9 @@ async function sourceOf(
   const unit = units[0]!;
   // A step sees the context's files as root's, whoever owns them on this machine, and with an epoch not the times that a checkout left.
   const isRoots = unit.stat.uid === 0 && unit.stat.gid === 0;
-  const asTheyAre = files.kind === 'layers' || (isRoots && session.o.epoch === undefined);
-  if (readOnly && !tree.hasRules && asTheyAre) return tree.hostPath(unit.path);
+  const path = tree.hostPath(unit.path);
+  const asTheyAre = files.kind === 'layers' || (isRoots && session.o.epoch === undefined && !hasMounts(path));
+  if (readOnly && !tree.hasRules && asTheyAre) return path;
   if (files.kind === 'layers' && files.chainId !== undefined) {
     const path = await throwAwayLayers(session, files.chainId, onRelease);
     return unit.path === '' ? path : `${path}/${unit.path}`;
@@ -64,6 +66,22 @@ async function sourceOf(
   const options = { owner: ROOT, parentOwner: ROOT, special: false, time: session.o.epoch, signal: session.o.signal };
   await copyUnits(rootfs, '/', tree, [{ ...unit, name: 'source' }], options);
   return unit.stat.type === 'directory' ? folder.path : `${folder.path}/source`;
+}
+
+/** Whether something of this machine is mounted below a folder: read-only holds for the mount itself, not for those in it. */
+export function hasMounts(folder: string): boolean {
+  const below = folder.endsWith('/') ? folder : `${folder}/`;
+  return readFileSync('/proc/self/mountinfo', 'latin1')
+    .split('\n')
+    .some((line) => unescaped(line.split(' ')[4] ?? '').startsWith(below));
+}
+
+/** Blanks and the like are octal there (proc_pid_mountinfo(5)). */
+function unescaped(text: string): string {
+  const bytes = text.replace(/\\([0-7]{3})/g, (_all, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
 async function throwAwayLayers(

@@ -144,7 +144,7 @@ function nameOf({ name, tags, context, dockerfile }: BuildRequest): string {
   const given = name ?? tags[0];
   if (given !== undefined && given !== '') return given;
   if (context.kind === 'directory') return posix.join(context.path, dockerfile);
-  return 'address' in context ? context.address.replace(/\/\/[^/@]*@/, '//') : dockerfile;
+  return 'address' in context ? context.address.replace(/\/\/[^/?#]*@/, '//') : dockerfile;
 }
 
 /** Docker says nothing of a filter that names no stage; a typing mistake would go unseen. */

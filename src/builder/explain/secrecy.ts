@@ -72,5 +72,5 @@ export function isMasked(value: string): boolean {
 
 /** An address keeps its user's place, not the user and the password. */
 function withoutPassword(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s@"']+@/gi, '$1****@');
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#\s"']+@/gi, '$1****@');
 }

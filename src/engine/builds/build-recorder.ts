@@ -148,5 +148,5 @@ function withoutVersion(tag: string): ReturnType<typeof parseReference> {
 function contextOf({ context }: BuildRequest): string {
   if (context.kind === 'directory') return context.path;
   // Credentials may stand in an address.
-  return 'address' in context ? context.address.replace(/\/\/[^/@]*@/, '//') : 'a tar sent by the client';
+  return 'address' in context ? context.address.replace(/\/\/[^/?#]*@/, '//') : 'a tar sent by the client';
 }

@@ -22,6 +22,7 @@ before(async () => {
     '.dockerignore': 'ign',
   });
   symlinkSync('sub', join(path, 'link'));
+  symlinkSync('nowhere', join(path, 'dangling'));
   for (const name of ['.', ...readdirSync(path, { recursive: true, encoding: 'utf8' })])
     lutimesSync(join(path, name), SOURCE_TIME, SOURCE_TIME);
 });
@@ -68,6 +69,7 @@ const LAYERS: [name: string, instruction: string, expected: string[]][] = [
     'COPY --exclude=* --exclude=!**/x sub /x/',
     ['755 x/@', '755 x/deep/@', '644 x/deep/x'],
   ],
+  ['with --parents links are copied as such', 'COPY --parents lin* /x/', ['755 x/', '777 x/link']],
   ['links behind a wildcard are not followed', 'COPY l*k/* /x/', []],
   ['those before it are', 'COPY link/c* /x/', ['755 x/', '644 x/c.txt']],
 ];
@@ -80,8 +82,9 @@ for (const [name, instruction, expected] of LAYERS)
     );
   });
 
-test('the folder a pattern begins with must exist', { skip }, async () => {
+test('the folder a pattern begins with must exist, and what a link leads to that it matches', { skip }, async () => {
   await assert.rejects(layerOf('FROM scratch\nCOPY nosuch/* /\n'), { message: /"\/nosuch": not found/ });
+  await assert.rejects(layerOf('FROM scratch\nCOPY d* /\n'), { message: /"\/dangling": not found/ });
   await assert.rejects(layerOf('FROM scratch\nCOPY ign/* /\n'), { hint: /excluded by .dockerignore/ });
 });
 

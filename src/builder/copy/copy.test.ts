@@ -170,7 +170,7 @@ test('copyUnits() keeps modes and times, gives new folders 0755 and copied ones 
   assert.deepEqual(['new', 'new/sub', 'new/sub/f'].map(mode), ['755', '710', '4750']);
   assert.deepEqual([statSync(join(to, 'new/sub/f')).mtimeMs, statSync(join(to, 'new/sub')).mtimeMs], [1500, 2000]);
   await copy(t, from, to, { sources: ['d'], dest: '/other', chmod: 'u=rwX,go=rX' });
-  assert.deepEqual(['other', 'other/sub', 'other/sub/f'].map(mode), ['755', '755', '4755']);
+  assert.deepEqual(['other', 'other/sub', 'other/sub/f'].map(mode), ['755', '755', '755']);
 });
 
 test('copyUnits() copies links as links, and follows the one that is named', async (t) => {
@@ -285,5 +285,19 @@ test('parseMode() reads octal and symbolic modes', () => {
   assert.equal(parseMode('0644')(0o777, false), 0o644);
   assert.equal(parseMode('a-w,u+x')(0o666, false), 0o544);
   assert.equal(parseMode('go=rX')(0o700, false), 0o755);
+  // What Docker made of them.
+  const said: [text: string, mode: number, result: number][] = [
+    ['u=rw', 0o4755, 0o655],
+    ['=r', 0o7777, 0o1444],
+    ['u+s,g+s,+t', 0o755, 0o7755],
+    ['o+st', 0o644, 0o644],
+    ['u+x-w', 0o644, 0o544],
+    ['u=g', 0o4750, 0o4550],
+    ['o=ug', 0o750, 0o755],
+    ['go=u-w', 0o700, 0o755],
+    ['a-X', 0o755, 0o644],
+  ];
+  for (const [text, mode, result] of said)
+    assert.equal(parseMode(text)(mode, false).toString(8), result.toString(8), text);
   for (const text of ['888', 'x+q', '', '77777']) assert.throws(() => parseMode(text), { code: 'invalid_argument' });
 });

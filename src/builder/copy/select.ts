@@ -50,8 +50,7 @@ export function selectUnits(
       const real = tree.resolve(found);
       const stat = real === undefined ? undefined : tree.stat(real);
       if (real !== undefined && stat) return [{ path: real, stat, name: posix.basename(found), parents: '' }];
-      if (isPattern(path)) return [];
-      throw missingSource(tree, source, path);
+      throw isPattern(path) ? missingSource(tree, found, found) : missingSource(tree, source, path);
     });
   });
 }
@@ -67,7 +66,9 @@ function selectWithParents(tree: FileTree, source: string): CopyUnit[] {
   return matches(tree, before).flatMap((found) => {
     const pivot = tree.resolve(found) ?? found;
     return outermost(isPattern(pattern) ? matchesBelow(tree, pivot, pattern) : [pattern]).flatMap((kept) => {
-      const real = tree.resolve(joinPath(pivot, kept));
+      const own = joinPath(pivot, kept);
+      // A link is copied as one, as in BuildKit.
+      const real = tree.stat(own)?.type === 'symlink' ? own : tree.resolve(own);
       const stat = real === undefined ? undefined : tree.stat(real);
       if (real !== undefined && stat) {
         const folder = posix.dirname(kept);

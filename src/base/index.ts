@@ -9,3 +9,4 @@ export { retry, type RetryOptions } from './retry.ts';
 export { Log, SILENT_LOG, type LogFields, type LogLevel } from './log.ts';
 export { runCommand, type CommandOptions, type CommandResult } from './command.ts';
 export { untilAborted } from './until-aborted.ts';
+export { socketAnswers } from './socket-answers.ts';

@@ -156,9 +156,3 @@ function textOf(source: AddSource | Text): Text {
   if (source instanceof HttpSource) return source.url;
   return source as Text;
 }
-
-/** For plans: what is copied, as a reader knows it. */
-export function describeSource(source: AddSource): string {
-  if (source instanceof InlineFile) return `file(${source.name ?? ''})`;
-  return source instanceof Reference || typeof source === 'string' ? written(source) : written(textOf(source));
-}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
+import { socketAnswers } from '../base/index.ts';
 
 const DEFAULT_SOCKET = '/run/lading/lading.sock';
 const MAX_HOSTS = 20;
@@ -8,7 +8,7 @@ const MAX_HOSTS = 20;
 /** The socket of the daemon that has a store, when one answers. The daemon leaves its addresses in the store (src/daemon). */
 export async function findDaemon(dataRoot: string, isDefault: boolean): Promise<string | undefined> {
   const hosts = [...(await hostsIn(dataRoot)), ...(isDefault ? [`unix://${DEFAULT_SOCKET}`] : [])];
-  for (const host of hosts) if (await answers(host.slice('unix://'.length))) return host;
+  for (const host of hosts) if (await socketAnswers(host.slice('unix://'.length))) return host;
   return undefined;
 }
 
@@ -18,16 +18,4 @@ async function hostsIn(dataRoot: string): Promise<string[]> {
     .split('\n')
     .filter((line) => line.startsWith('unix:///'))
     .slice(0, MAX_HOSTS);
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = connect(socket);
-    const settle = (result: boolean): void => {
-      connection.destroy();
-      resolve(result);
-    };
-    connection.once('connect', () => settle(true));
-    connection.once('error', () => settle(false));
-  });
 }

@@ -18,7 +18,7 @@ import type {
   RebuildVerdict,
 } from './types.ts';
 
-export const BUILD_EVENTS_TYPE = 'application/vnd.lading.build-events+json';
+const BUILD_EVENTS_TYPE = 'application/vnd.lading.build-events+json';
 
 const BUILD_REQUEST_TYPE = 'application/vnd.lading.build-request';
 

@@ -40,7 +40,7 @@ describe('build cache on the command line', { skip }, () => {
     daemon.ok('cache', 'mount', 'export', 'npm', '-o', tar);
     assert.ok(statSync(tar).size > 1 << 20);
     assert.match(daemon.ok('cache', 'mount', 'rm', 'npm'), /^[0-9a-f]{32}\nTotal reclaimed space: 1\.0\d+MB\n$/);
-    assert.match(daemon.lading(['cache', 'mount', 'rm', 'npm']).stderr, /no such cache mount: npm/);
+    assert.match(daemon.lading(['cache', 'mount', 'rm', 'npm']).stderr, /No such cache mount: npm/);
     assert.match(daemon.ok('cache', 'mount', 'import', tar), /^[0-9a-f]{32} npm added\n$/);
     assert.match(
       daemon.lading(['cache', 'mount', 'import', join(folder, 'Dockerfile')]).stderr,

@@ -218,7 +218,7 @@ function isIndexForm({ manifest }: Referrer): boolean {
   return manifest.artifactType === undefined;
 }
 
-export function predicateTypeOf({ manifest }: Referrer): string | undefined {
+function predicateTypeOf({ manifest }: Referrer): string | undefined {
   return manifest.annotations?.[PREDICATE_TYPE];
 }
 

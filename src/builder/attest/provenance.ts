@@ -32,7 +32,7 @@ export interface ProvenanceFacts {
 }
 
 /** BuildKit's build type: what it says of the parameters holds for these too. */
-export const BUILD_TYPE = 'https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md';
+const BUILD_TYPE = 'https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md';
 
 /** The predicate of SLSA v1 as BuildKit fills it in. "min" leaves out argument values, secrets' names, the source and the steps. */
 export function provenanceOf(facts: ProvenanceFacts): object {

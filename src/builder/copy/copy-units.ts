@@ -86,7 +86,7 @@ export async function copyUnits(
 }
 
 /** Where a file goes; the folder it goes to exists afterwards. */
-export function fileTarget(
+function fileTarget(
   rootfs: Rootfs,
   dest: string,
   unit: { name: string; parents: string },

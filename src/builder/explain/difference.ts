@@ -51,7 +51,7 @@ export function cut(text: string): string {
 }
 
 /** Two texts, quoted and shortened so that what differs can be seen. */
-export function shownPair(before: string, after: string): [string, string] {
+function shownPair(before: string, after: string): [string, string] {
   if (Math.max(before.length, after.length) <= SHOWN) return [quoted(before), quoted(after)];
   let same = 0;
   while (same < before.length && before[same] === after[same]) same++;

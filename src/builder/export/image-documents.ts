@@ -94,7 +94,7 @@ function keepBy(lease: BuildLease): (digest: Descriptor['digest']) => Promise<vo
 }
 
 /** In the field's usual order. */
-export function platformField({ architecture, os, variant }: Platform): Platform {
+function platformField({ architecture, os, variant }: Platform): Platform {
   return { architecture, os, ...given('variant', variant) };
 }
 

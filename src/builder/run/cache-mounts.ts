@@ -103,15 +103,8 @@ export class CacheMounts {
   /** Deletes a folder unless a step uses it. Whether it is gone. */
   async remove(folder: string): Promise<boolean> {
     if (!FOLDER.test(folder)) return false;
-    const path = join(this.#root, folder);
-    const trash = join(this.#root, `.trash-${randomBytes(8).toString('hex')}`);
-    // Asked and moved in one step: who wants it next makes a new one.
-    if (this.#users.has(path)) return false;
-    try {
-      renameSync(path, trash);
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    }
+    const trash = this.#moveAside(folder);
+    if (trash === undefined) return false;
     this.#records.remove(folder);
     await rm(trash, { recursive: true, force: true });
     return true;
@@ -119,15 +112,9 @@ export class CacheMounts {
 
   /** Puts a finished folder in the place of the one that is there, if any. Whether it was done: not while a step uses it. */
   async replace(folder: string, from: string, record: CacheMountRecord): Promise<boolean> {
-    const path = join(this.#root, folder);
-    const trash = join(this.#root, `.trash-${randomBytes(8).toString('hex')}`);
-    if (this.#users.has(path)) return false;
-    try {
-      renameSync(path, trash);
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    }
-    renameSync(from, path);
+    const trash = this.#moveAside(folder);
+    if (trash === undefined) return false;
+    renameSync(from, join(this.#root, folder));
     this.#records.put(folder, record);
     await rm(trash, { recursive: true, force: true });
     return true;
@@ -151,12 +138,25 @@ export class CacheMounts {
       const isPrefix = /^[0-9a-f]{4,32}(?:-\d{1,4})?$/.test(text);
       const matching = all.filter(({ folder, name }) => name === text || (isPrefix && folder.startsWith(text)));
       if (matching.length === 0)
-        throw new LadingError('not_found', `no such cache mount: ${text.slice(0, 200)}`, {
-          hint: 'see lading cache mount ls',
+        throw new LadingError('not_found', `No such cache mount: ${text.slice(0, 200)}`, {
+          hint: '`lading cache mount ls` lists them',
         });
       for (const view of matching) found.add(view);
     }
     return [...found];
+  }
+
+  /** Takes a folder away from those who look for it; the new path, or undefined while a step uses it. Asked and moved in one step: who wants it next makes a new one. */
+  #moveAside(folder: string): string | undefined {
+    const path = join(this.#root, folder);
+    if (this.#users.has(path)) return undefined;
+    const trash = join(this.#root, `.trash-${randomBytes(8).toString('hex')}`);
+    try {
+      renameSync(path, trash);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+    return trash;
   }
 
   async #view(folder: string): Promise<CacheMountView | undefined> {

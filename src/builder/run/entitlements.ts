@@ -3,7 +3,7 @@ import { LadingError } from '../../errors/index.ts';
 import { locateFailure } from '../build-error.ts';
 import type { BuildSettings } from '../types.ts';
 
-export const ENTITLEMENTS: readonly string[] = ['network.host', 'security.insecure'];
+const ENTITLEMENTS: readonly string[] = ['network.host', 'security.insecure'];
 
 type Granting = Pick<BuildSettings, 'allow' | 'networkMode'>;
 

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { socketAnswers } from '../../base/index.ts';
 import { LadingError, messageOf } from '../../errors/index.ts';
 
 const START_TIMEOUT_MS = 10_000;
@@ -20,9 +20,9 @@ export async function startDaemon(socket: string): Promise<void> {
   child.on('exit', (code, signal) => (ended ??= signal === null ? `exit status ${code}` : `killed by ${signal}`));
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    if (await answers(socket)) break;
+    if (await socketAnswers(socket)) break;
     // Another client may have started one at the same moment: then ours ends and theirs answers.
-    if (ended !== undefined && !(await answers(socket)))
+    if (ended !== undefined && !(await socketAnswers(socket)))
       throw cannotStart(`it ended with ${ended}: ${lastProblem(log, offset)}`, `see ${log}`);
     if (Date.now() > deadline) throw cannotStart(`no answer after ${START_TIMEOUT_MS / 1000} s`, `see ${log}`);
     await sleep(POLL_MS);
@@ -66,18 +66,6 @@ function lastProblem(log: string, offset: number): string {
   } catch (error) {
     return `its log cannot be read: ${messageOf(error)}`;
   }
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = connect(socket);
-    const settle = (result: boolean): void => {
-      connection.destroy();
-      resolve(result);
-    };
-    connection.on('connect', () => settle(true));
-    connection.on('error', () => settle(false));
-  });
 }
 
 function cannotStart(why: string, hint: string): LadingError {

@@ -58,7 +58,7 @@ function shout(text: string): string {
   return text.replace(/\w+$/, (name) => name.toUpperCase());
 }
 
-export function isKind(keyword: string): keyword is InstructionKind {
+function isKind(keyword: string): keyword is InstructionKind {
   return Object.hasOwn(PARSERS, keyword);
 }
 

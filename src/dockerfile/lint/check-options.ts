@@ -12,7 +12,7 @@ export interface CheckOptions {
   readonly error: boolean;
 }
 
-export const DEFAULT_CHECKS: CheckOptions = { skip: new Set(), experimental: new Set(), error: false };
+const DEFAULT_CHECKS: CheckOptions = { skip: new Set(), experimental: new Set(), error: false };
 
 /** Reads the value of the directive or of the build argument BUILDKIT_DOCKERFILE_CHECK. Unknown check names are no error, as with Docker. @throws Problem */
 export function parseCheckOptions(text: string): CheckOptions {

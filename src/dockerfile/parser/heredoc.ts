@@ -27,7 +27,7 @@ const NO_ENV: Env = new Map();
 const OPERATOR = /^\d*<<(-?)/;
 
 /** Reads a word as `<<NAME`, `<<-NAME`, `3<<"NAME"`; undefined when it is not a here-document. */
-export function parseHeredocMark(word: string): HeredocMark | undefined {
+function parseHeredocMark(word: string): HeredocMark | undefined {
   const operator = OPERATOR.exec(word);
   if (!operator) return undefined;
   const rest = word.slice(operator[0].length).replace(/^[\t\n\f\r ]+/, '');

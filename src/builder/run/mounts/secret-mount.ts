@@ -8,7 +8,7 @@ import { fileOwner, targetOf, type Opening, type OpenedMount, type Owner, type S
 
 const DEFAULT_MODE = 0o400;
 /** BuildKit's limit. */
-export const MAX_SECRET_BYTES = 500 * 1024;
+const MAX_SECRET_BYTES = 500 * 1024;
 
 /**
  * `--mount=type=secret`: a file in memory, a variable, or both. Its id and place count for the cache key, its bytes never do; nothing is

@@ -7,7 +7,7 @@ import { ago, humanSize } from '../../format/units.ts';
 /** Of a folder's name; what follows it tells folders of `sharing=private` apart. */
 const SHORT_ID = 12;
 
-export const MOUNT_FIELDS: Fields<CacheMount> = {
+const MOUNT_FIELDS: Fields<CacheMount> = {
   ID: { header: 'ID', value: ({ ID }) => `${ID.slice(0, SHORT_ID)}` },
   Name: { header: 'NAME', value: ({ Name }) => Name || '(unknown)' },
   Namespace: { header: 'NAMESPACE', value: ({ Namespace }) => Namespace },

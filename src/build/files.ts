@@ -3,7 +3,7 @@ import { checkLines } from './command-line.ts';
 import type { Draft } from './draft.ts';
 import { flagValue, fold, heredocBody, heredocName, heredocText, jsonWords, word } from './quote.ts';
 import { GitSource, HttpSource, InlineFile, type From } from './sources.ts';
-import { checkText, hasBreak, literalOf, Reference, written, type Text } from './values.ts';
+import { checkText, hasBreak, literalOf, type Text } from './values.ts';
 
 interface FileOptions {
   /** "user:group", by names or numbers. */

@@ -1,10 +1,10 @@
 /**
- * Runs every test: checks of the sources, unit tests, then the integration and crash tests one file at a time, for they share the
- * machine's mounts, networks and firewall. Prints what failed in full, what was skipped and why, and a summary.
+ * Runs every test: checks of the sources, unit tests, then the integration and crash tests: those with a store of their own and nothing
+ * of the machine's networks two files at a time, the others, which share the machine's mounts, networks and firewall, one. Prints what failed in full, what was skipped and why, and a summary.
  * `npm test -- PATTERN` runs only the files whose path contains PATTERN.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { run } from 'node:test';
 
 interface Tally {
@@ -39,6 +39,12 @@ async function runFiles(title: string, globs: string[], concurrency: number, tal
     else if (type === 'test:stderr' && process.env['LADING_TEST_VERBOSE']) process.stderr.write(data.message);
   }
   console.log(`${title}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+/** Whether a file's tests meet no others: a builder on a store of its own, no daemon. */
+function isAlone(file: string): boolean {
+  const text = readFileSync(file, 'utf8');
+  return text.includes('builder-harness') && !text.includes('test-daemon');
 }
 
 type Outcome = {
@@ -78,7 +84,14 @@ if (pattern === '') {
     sourcesAreFine = check(program, [...args]) && sourcesAreFine;
 }
 await runFiles('unit tests', ['src/**/*.test.ts', 'test/*.test.ts'], 2, tally);
-await runFiles('integration tests', ['test/integration/**/*.test.ts'], 1, tally);
+const integration = globSync('test/integration/**/*.test.ts');
+await runFiles('integration tests of builds', integration.filter(isAlone), 2, tally);
+await runFiles(
+  'integration tests',
+  integration.filter((file) => !isAlone(file)),
+  1,
+  tally,
+);
 await runFiles('crash tests', ['test/crash/**/*.test.ts'], 1, tally);
 console.log(`\npassed ${tally.passed}, failed ${tally.failed.length}, skipped ${tally.skipped.length}`);
 for (const skipped of tally.skipped) console.log(`skipped: ${skipped}`);

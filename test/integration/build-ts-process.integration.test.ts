@@ -23,7 +23,6 @@ describe('builds in TypeScript without a daemon', { skip }, () => {
   });
 
   it('build() runs the engine in this process, and leaves nothing of it', async () => {
-    const mountsBefore = readFileSync('/proc/self/mounts', 'utf8');
     const dataRoot = join(dir, 'data');
     const base = scratch().copy('.', '/').as('base');
     const stage = image(base).run('echo one > /one').env({ A: '1' });
@@ -48,7 +47,7 @@ describe('builds in TypeScript without a daemon', { skip }, () => {
     const same = await stage.build({ dataRoot, context: join(dir, 'root') });
     assert.equal(same.imageId, first.imageId, 'an engine that is open already is shared');
     await store.close();
-    assert.equal(readFileSync('/proc/self/mounts', 'utf8'), mountsBefore);
+    assert.ok(!readFileSync('/proc/self/mounts', 'utf8').includes(dir), 'a mount is left');
     assert.deepEqual(existsSync(join(dataRoot, 'run/steps')) ? readdirSync(join(dataRoot, 'run/steps')) : [], []);
   });
 

@@ -426,7 +426,7 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && cat /linked/a.txt > /
         document.rootfs.diff_ids.push(document.rootfs.diff_ids.shift());
       };
       const { warnings, image } = await withDocument(dest, exchange, { on: victim });
-      assert.match(warnings.join(), /its diffID is sha256:[0-9a-f]{64}, not sha256:/, compression);
+      assert.match(warnings.join(), /its diffID is "sha256:[0-9a-f]{64}", the image says/, compression);
       for (const { diffId, blob } of image.layers) {
         const { stream } = await autoDecompress(await victim.content.open(blob.digest));
         assert.equal(digestOf(await buffer(stream)), diffId, compression);

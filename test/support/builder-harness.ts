@@ -136,12 +136,13 @@ export class BuilderHarness {
     const images = new ImageStore(content, metadata);
     const executor = new HarnessExecutor(runtime, join(dir, 'steps'));
     const leases = new LeaseSet();
+    const layerBlobs = new LayerBlobs(content, metadata);
     const builder = new Builder({
       content,
       snapshotter,
       images,
-      layerBlobs: new LayerBlobs(content, metadata),
-      unpacker: new Unpacker(content, snapshotter),
+      layerBlobs,
+      unpacker: new Unpacker(content, snapshotter, layerBlobs),
       metadata,
       registries: new RegistryClient({ log: SILENT_LOG }),
       executor: fake ?? executor,

@@ -1,9 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { unlink } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { compressLayer, decompressStream } from '../../archive/index.ts';
 import type { ContentStore } from '../../content/index.ts';
-import { LadingError } from '../../errors/index.ts';
 import { descriptorOf, type LayerBlobs } from '../../image/index.ts';
 import { MEDIA, compressionOfLayerType, type Descriptor, type Digest, type DiffID } from '../../oci/index.ts';
 import type { BuildLease } from '../types.ts';
@@ -67,31 +65,6 @@ export async function uncompressed(
   );
   d.layerBlobs.remember(diffId, blob);
   return blob;
-}
-
-/** That a stored blob is a form of the layer; one that is remembered was compared before. @throws data_loss */
-export async function checkForm(
-  diffId: DiffID,
-  blob: Descriptor,
-  { content, layerBlobs, signal }: Pick<FormDependencies, 'content' | 'layerBlobs' | 'signal'>,
-): Promise<void> {
-  if (layerBlobs.remembered(diffId).some(({ digest }) => digest === blob.digest)) return;
-  const kind = compressionOfLayerType(blob.mediaType);
-  if (kind === 'none' || kind === undefined) return compare(blob.digest, diffId, blob);
-  const sha256 = createHash('sha256');
-  const stream = decompressStream(await content.open(blob.digest), kind);
-  await pipeline(
-    stream,
-    async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) sha256.update(chunk);
-    },
-    { signal },
-  );
-  compare(`sha256:${sha256.digest('hex')}`, diffId, blob);
-}
-
-function compare(found: string, diffId: DiffID, { digest }: Descriptor): void {
-  if (found !== diffId) throw new LadingError('data_loss', `layer ${digest}: its diffID is ${found}, not ${diffId}`);
 }
 
 async function compressed(

@@ -374,6 +374,10 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && cat /linked/a.txt > /
     });
     assert.match(warnings.join(), new RegExp(`cache was not exported to ${host}/closed:latest`));
     server.close();
+    await assert.rejects(
+      build(one, { cacheTo: [{ type: 'local', attrs: { dest: '/dev/null/cache' } }] }),
+      /^LadingError: export cache to local \/dev\/null\/cache: ENOTDIR/,
+    );
   });
 
   it('a damaged, shortened or missing layer is a miss with a warning, never a wrong result', async () => {

@@ -1,5 +1,5 @@
 import type { DiffID } from '../../oci/index.ts';
-import { messageOf } from '../../errors/index.ts';
+import { messageOf, toLadingError } from '../../errors/index.ts';
 import type { BuiltPlatform } from '../export/export-build.ts';
 import { imageIdentity } from '../export/image-config.ts';
 import type { Progress } from '../progress.ts';
@@ -78,7 +78,8 @@ export class TravellingCache {
         step.end('done');
       } catch (error) {
         step.end('failed');
-        if (!target.ignoreError || this.#context.signal.aborted) throw error;
+        if (this.#context.signal.aborted) throw error;
+        if (!target.ignoreError) throw toLadingError(error, `export cache to ${target.kind} ${target.name}`);
         progress.warn(`cache was not exported to ${target.name}: ${messageOf(error)}`);
       }
     }

@@ -50,7 +50,8 @@ function askByUdp(message: Buffer, server: string, isReply: (reply: Buffer) => b
   return finished((resolve, reject) => {
     socket.on('error', reject);
     socket.on('message', (reply) => isReply(reply) && resolve(reply));
-    socket.connect(PORT, server, () => socket.send(message));
+    // Node hands a failed connect (no route, say) to the callback alone.
+    socket.connect(PORT, server, (error?: Error) => (error ? reject(error) : socket.send(message)));
   }).finally(() => socket.close());
 }
 

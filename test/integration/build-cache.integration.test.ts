@@ -34,12 +34,8 @@ import {
   type Reference,
 } from '../../src/oci/index.ts';
 import { serveRegistry, type RunningRegistry } from '../../src/registry/index.ts';
+import { builderSkipReason } from '../support/busybox.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
-
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
 
 const STAGES = `FROM scratch AS base
 COPY root /
@@ -63,7 +59,7 @@ function makeRoot(path: string): void {
 }
 
 /** Everything of `--cache-to` and `--cache-from`: one machine exports, new machines import. */
-describe('caches that travel', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('caches that travel', { skip: builderSkipReason() }, () => {
   let dir: string;
   let registry: RunningRegistry;
   const machines: BuilderHarness[] = [];

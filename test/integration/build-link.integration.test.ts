@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Image } from '../../src/image/index.ts';
+import { builderSkipReason } from '../support/busybox.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
 
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
-
-describe('COPY --link', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('COPY --link', { skip: builderSkipReason() }, () => {
   let harness: BuilderHarness;
   before(async () => {
     harness = await BuilderHarness.open();

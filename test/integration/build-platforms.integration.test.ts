@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { readEmulators } from '../../src/builder/platform/emulation.ts';
 import { hostPlatform, formatPlatform, parsePlatform } from '../../src/oci/index.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
-import { makeBusyboxRoot } from '../support/busybox.ts';
+import { builderSkipReason, makeBusyboxRoot } from '../support/busybox.ts';
 import { startRegistry } from '../support/registry-process.ts';
 import { TestDaemon, daemonSkipReason } from '../support/test-daemon.ts';
 
@@ -175,12 +175,7 @@ describe('several platforms', { skip: daemonSkipReason() ?? false }, () => {
   });
 });
 
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
-
-describe('platforms of a build', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('platforms of a build', { skip: builderSkipReason() }, () => {
   let harness: BuilderHarness;
   before(async () => {
     harness = await BuilderHarness.open();

@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { readdirSync, rmSync, truncateSync } from 'node:fs';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { BuildRequest } from '../../src/builder/index.ts';
 import type { Image } from '../../src/image/index.ts';
+import { builderSkipReason } from '../support/busybox.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
-
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
 
 const MB = 1 << 20;
 /** A step whose layer is so large. */
 const step = (name: string, megabytes: number): string =>
   `RUN dd if=/dev/zero of=/${name} bs=1M count=${megabytes} 2>/dev/null`;
 
-describe('limits of the build cache', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('limits of the build cache', { skip: builderSkipReason() }, () => {
   let harness: BuilderHarness;
   before(async () => {
     harness = await BuilderHarness.open();

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
-  existsSync,
   linkSync,
   lstatSync,
   lutimesSync,
@@ -16,13 +15,9 @@ import {
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Image } from '../../src/image/index.ts';
+import { builderSkipReason } from '../support/busybox.ts';
 import { buildElsewhere, openWithBase } from '../support/build-elsewhere.ts';
 import type { BuilderHarness } from '../support/builder-harness.ts';
-
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
 
 const EPOCH = 1_600_000_000;
 
@@ -69,7 +64,7 @@ function project(parent: string, { shuffled = false, mtime }: { shuffled?: boole
   return dir;
 }
 
-describe('a build with SOURCE_DATE_EPOCH', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('a build with SOURCE_DATE_EPOCH', { skip: builderSkipReason() }, () => {
   let harness: BuilderHarness;
   before(async () => {
     harness = await openWithBase();

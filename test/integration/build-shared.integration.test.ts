@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { builderSkipReason } from '../support/busybox.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
 
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
-
 /** Identical work wanted by two builds at once. Steps wait for a word on a pipe in a cache mount, so that nothing depends on time. */
-describe('work that two builds want', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('work that two builds want', { skip: builderSkipReason() }, () => {
   let harness: BuilderHarness;
   before(async () => {
     harness = await BuilderHarness.open();

@@ -18,12 +18,8 @@ import { mergeLayers } from '../../src/archive/index.ts';
 import type { Image } from '../../src/image/index.ts';
 import { overlayMounter } from '../../src/snapshot/index.ts';
 import { getXattr, listXattrs, mknod, S_IF, setXattr } from '../../src/sys/index.ts';
+import { builderSkipReason } from '../support/busybox.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
-
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
 
 /** Every kind of change that merging can get wrong, each over several layers and over the base. */
 const HOSTILE = `
@@ -41,7 +37,7 @@ const BASE = `FROM busybox
 RUN mkdir -p /base-dir/sub /base-tree/sub/subsub && echo o > /base-dir/old && echo f > /base-file && echo x > /base-tree/x && echo y > /base-tree/y && echo q > /base-tree/sub/subsub/q && ln -s base-dir /base-link
 RUN echo untouched > /base-kept`;
 
-describe('--squash', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('--squash', { skip: builderSkipReason() }, () => {
   let harness: BuilderHarness;
   before(async () => {
     harness = await BuilderHarness.open();

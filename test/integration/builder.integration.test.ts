@@ -18,14 +18,10 @@ import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { BuildStepError } from '../../src/builder/index.ts';
 import type { Image } from '../../src/image/index.ts';
+import { builderSkipReason } from '../support/busybox.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
 
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
-
-describe('Builder', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('Builder', { skip: builderSkipReason() }, () => {
   let harness: BuilderHarness;
   before(async () => {
     harness = await BuilderHarness.open();

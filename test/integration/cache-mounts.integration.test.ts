@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
-  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -17,15 +16,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { exportMounts, importMounts } from '../../src/builder/index.ts';
+import { builderSkipReason } from '../support/busybox.ts';
 import { BuilderHarness } from '../support/builder-harness.ts';
 
-const missing = [
-  process.getuid?.() === 0 ? '' : 'needs root',
-  existsSync('/bin/busybox') ? '' : 'needs the package busybox-static',
-].filter(Boolean);
-
 /** Cache mounts that are listed, removed, and carried from one machine to another. */
-describe('cache mounts', { skip: missing.length > 0 && missing.join(', ') }, () => {
+describe('cache mounts', { skip: builderSkipReason() }, () => {
   let one: BuilderHarness;
   let two: BuilderHarness;
   before(async () => {

@@ -5,6 +5,12 @@ import type { TestDaemon } from './test-daemon.ts';
 
 export const BUSYBOX = 'busybox:test';
 
+/** Why tests of the builder with a real runtime cannot run here, or false. */
+export function builderSkipReason(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root';
+  return existsSync('/bin/busybox') ? false : 'needs the package busybox-static';
+}
+
 /** A root file system of busybox-static alone. */
 export function makeBusyboxRoot(folder: string): void {
   for (const directory of ['bin', 'etc', 'tmp', 'root', 'proc', 'sys', 'dev', 'var'])

@@ -44,3 +44,12 @@ test('two streams do not make one secret', () => {
   mask.end();
   assert.deepEqual(parts, ['stdout:hunter2-', 'stderr:hunter2']);
 });
+
+test('a step that prints one line of a long secret over and over does not make each be searched for again', (t) => {
+  const lines = ['aaaaaaaa', ...Array.from({ length: 200 }, (_, i) => `other-line-${i}`)];
+  const text = 'aaaaaaaa\n'.repeat(5000);
+  const searches = t.mock.method(Buffer.prototype, 'indexOf');
+  assert.equal(shown([lines.join('\n')], text, text.length), '****\n'.repeat(5000));
+  const { length } = searches.mock.calls;
+  assert.ok(length < 10_000, `${length} searches`);
+});

@@ -34,26 +34,19 @@ export class SecretMask {
     }
   }
 
+  /** Each word is looked for once through the text, however often others are found meanwhile: a step may print nothing but secrets. */
   #masked(text: Buffer): Buffer {
     const parts: Buffer[] = [];
+    const next = this.#words.map((word) => text.indexOf(word));
     let from = 0;
-    for (;;) {
-      const found = this.#first(text, from);
-      if (!found) break;
-      parts.push(text.subarray(from, found.at), MASK);
-      from = found.at + found.length;
+    for (let index = earliest(next); index >= 0; index = earliest(next)) {
+      const at = next[index]!;
+      parts.push(text.subarray(from, at), MASK);
+      from = at + this.#words[index]!.length;
+      for (const [i, place] of next.entries())
+        if (place >= 0 && place < from) next[i] = text.indexOf(this.#words[i]!, from);
     }
     return parts.length === 0 ? text : Buffer.concat([...parts, text.subarray(from)]);
-  }
-
-  /** The earliest, of those the longest. */
-  #first(text: Buffer, from: number): { at: number; length: number } | undefined {
-    let first: { at: number; length: number } | undefined;
-    for (const word of this.#words) {
-      const at = text.indexOf(word, from);
-      if (at >= 0 && (!first || at < first.at)) first = { at, length: word.length };
-    }
-    return first;
   }
 
   /** How many bytes at the end begin some secret. */
@@ -69,6 +62,13 @@ export class SecretMask {
     }
     return most;
   }
+}
+
+/** Index of the smallest place, the first of equal ones; -1 when nothing is left. */
+function earliest(places: readonly number[]): number {
+  let found = -1;
+  for (const [index, place] of places.entries()) if (place >= 0 && (found < 0 || place < places[found]!)) found = index;
+  return found;
 }
 
 /** Longest first, so that a whole secret is hidden before a line of it. */

@@ -23,6 +23,8 @@ export interface BuildStep {
 }
 
 const TAIL_LINES = 10;
+/** Characters of a line that is shown before it has ended. */
+const MAX_LINE = 64 << 10;
 
 /** Follows a build's events and keeps what a display needs. */
 export class BuildSteps {
@@ -72,8 +74,16 @@ export class BuildSteps {
     if (step === undefined) return undefined;
     const lines = (step.partial + event.text).split('\n');
     step.partial = lines.pop() ?? '';
+    if (step.partial.length > MAX_LINE) lines.push(...this.#cut(step));
     this.#remember(step, lines);
     return { step, lines };
+  }
+
+  /** A line that does not end must not fill the memory. */
+  #cut(step: BuildStep): string[] {
+    const line = step.partial;
+    step.partial = '';
+    return [line];
   }
 
   /** The line a finished step left unfinished. */

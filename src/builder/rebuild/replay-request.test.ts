@@ -110,6 +110,14 @@ test('replayOf() says which input is missing', () => {
   ];
   for (const [message, work] of cases) assert.throws(work, { message });
   assert.ok(replayOf(incomplete, host, memory, { buildArgs: { A: '1', B: '2' } }));
-  for (const damaged of [undefined, null, 5, { buildDefinition: { externalParameters: {} } }])
+  for (const damaged of [
+    undefined,
+    null,
+    5,
+    { buildDefinition: null, runDetails: null },
+    { buildDefinition: { externalParameters: {} } },
+    { buildDefinition: { externalParameters: { configSource: null, request: 1 }, resolvedDependencies: {} } },
+    { runDetails: { metadata: { buildkit_metadata: { source: { infos: [null] } }, buildkit_completeness: null } } },
+  ])
     assert.throws(() => replayOf(damaged, host, undefined, {}), { message: /does not hold/ });
 });

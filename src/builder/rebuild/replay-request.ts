@@ -28,23 +28,6 @@ export interface Replay {
   readonly pins: readonly Pin[];
 }
 
-/** The parts of a provenance predicate that are read here; all of it may be missing, it comes from a registry perhaps. */
-interface Predicate {
-  readonly buildDefinition?: {
-    readonly externalParameters?: {
-      readonly configSource?: { readonly uri?: unknown; readonly digest?: unknown; readonly path?: unknown };
-      readonly request?: { readonly args?: unknown };
-    };
-    readonly resolvedDependencies?: unknown;
-  };
-  readonly runDetails?: {
-    readonly metadata?: {
-      readonly buildkit_metadata?: { readonly source?: { readonly infos?: readonly { readonly data?: unknown }[] } };
-      readonly buildkit_completeness?: { readonly request?: unknown };
-    };
-  };
-}
-
 /**
  * The build that a provenance tells of, to be done again. One that came from a registry (`memory` is undefined) may be anybody's: of it are taken names,
  * arguments and digests, but no text to execute, no path of this machine, no entitlement.
@@ -55,28 +38,29 @@ export function replayOf(
   memory: BuildMemory | undefined,
   options: RebuildRequest,
 ): Replay {
-  const { buildDefinition = {}, runDetails = {} } = (value ?? {}) as Predicate;
-  const { configSource = {}, request = {} } = buildDefinition.externalParameters ?? {};
-  const { metadata = {} } = runDetails;
-  const args = new Map(Object.entries(texts(request.args)));
+  const buildDefinition = member(value, 'buildDefinition');
+  const parameters = member(buildDefinition, 'externalParameters');
+  const [configSource, request] = [member(parameters, 'configSource'), member(parameters, 'request')];
+  const metadata = member(member(value, 'runDetails'), 'metadata');
+  const args = new Map(Object.entries(texts(request['args'])));
   const take = (name: string): string | undefined => args.get(name);
   const under = (prefix: string): Record<string, string> =>
     Object.fromEntries(
       [...args].flatMap(([key, text]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), text]] : [])),
     );
   const buildArgs = { ...under('build-arg:'), ...options.buildArgs };
-  if (metadata.buildkit_completeness?.request !== true) checkArguments(buildArgs, memory);
+  if (member(metadata, 'buildkit_completeness')['request'] !== true) checkArguments(buildArgs, memory);
   const isOwn = memory !== undefined;
-  const data = isOwn ? metadata.buildkit_metadata?.source?.infos?.[0]?.data : undefined;
+  const data = isOwn ? dockerfileOf(member(member(metadata, 'buildkit_metadata'), 'source')['infos']) : undefined;
   if (!isOwn) checkSecrets(configSource, under('context:'), options);
   const networkMode = take('force-network-mode');
   if (!isOwn && networkMode === 'host') throw refused('the network of the host');
   const hosts = take('add-hosts');
   return {
-    pins: pinsOf(buildDefinition.resolvedDependencies),
+    pins: pinsOf(buildDefinition['resolvedDependencies']),
     request: {
       context: contextOf(configSource, memory, options),
-      dockerfile: typeof configSource.path === 'string' ? configSource.path : 'Dockerfile',
+      dockerfile: typeof configSource['path'] === 'string' ? configSource['path'] : 'Dockerfile',
       ...(typeof data === 'string' ? { dockerfileText: Buffer.from(data, 'base64').toString('utf8') } : {}),
       tags: [],
       buildArgs,
@@ -180,6 +164,17 @@ function pinsOf(value: unknown): Pin[] {
   return value.flatMap((item: { uri?: unknown; digest?: unknown } | null) =>
     typeof item?.uri === 'string' ? [{ uri: item.uri, digest: texts(item.digest) }] : [],
   );
+}
+
+/** A member that is an object; {} when it is anything else: a predicate may be anybody's. */
+function member(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  return typeof found === 'object' && found !== null ? (found as Record<string, unknown>) : {};
+}
+
+/** Base64 of the first source that is told. */
+function dockerfileOf(infos: unknown): unknown {
+  return Array.isArray(infos) ? member(infos, '0')['data'] : undefined;
 }
 
 /** The members of an object that are texts. */

@@ -122,3 +122,10 @@ test(
     await assert.rejects(copied('/t/nosuch /o/'), { message: /"\/t\/nosuch": not found/ });
   },
 );
+
+test('what stages begin with must make sense, also where they are not needed', { skip }, async () => {
+  const rest = 'FROM scratch\nCOPY a /a\n';
+  await assert.rejects(layerOf(`FROM $UNSET AS x\n${rest}`), { message: /base name \(\$UNSET\) should not be blank/ });
+  await assert.rejects(layerOf(`FROM \${UNSET:?must} AS x\n${rest}`), { message: /UNSET: must/ });
+  assert.deepEqual(await layerOf(`FROM nobody/has-this AS x\nCOPY nosuch /\n${rest}`), ['644 a']);
+});

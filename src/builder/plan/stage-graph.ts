@@ -107,8 +107,9 @@ export class StageGraph {
     );
   }
 
-  /** The target and all it needs, in the file's order. */
+  /** The target and all it needs, in the file's order. What the other stages begin with must make sense, too, as in Docker. */
   needed(target: Stage): Stage[] {
+    for (const stage of this.#stages) this.#located(stage.from.location, () => this.baseOf(stage));
     const needed = new Set<Stage>();
     const onTheWay = new Set<Stage>();
     const visit = (stage: Stage): void => {

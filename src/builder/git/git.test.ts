@@ -22,6 +22,11 @@ test('Git says what to install where git is missing', async () => {
   }
 });
 
+test('Git is ended when a server tells more than anybody reads', async () => {
+  const git = new Git({ knownHosts: '/nonexistent' });
+  await assert.rejects(git.run(['-c', 'alias.flood=!yes', 'flood']), { code: 'resource_exhausted' });
+});
+
 test('Git hears nothing of the settings of users and environment', async () => {
   const variables = { GIT_DIR: '/x', GIT_CONFIG_GLOBAL: '/x', GIT_SSH_COMMAND: 'evil', GIT_EXTERNAL_DIFF: 'evil' };
   Object.assign(process.env, variables);

@@ -127,6 +127,7 @@ export class Git {
       timer.refresh();
       if (options.onOutput) options.onOutput(chunk);
       else if ((size += chunk.length) <= MAX_OUTPUT) out.push(chunk);
+      else killGroup(child);
     });
     child.stderr!.on('data', (chunk: Buffer) => {
       timer.refresh();

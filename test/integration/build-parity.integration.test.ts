@@ -70,6 +70,11 @@ const LAYERS: [name: string, instruction: string, expected: string[]][] = [
     ['755 x/@', '755 x/deep/@', '644 x/deep/x'],
   ],
   ['with --parents links are copied as such', 'COPY --parents lin* /x/', ['755 x/', '777 x/link']],
+  [
+    'a name behind a wildcard need not be in every folder',
+    'COPY */c.txt s*/*/x /x/',
+    ['755 x/', '644 x/c.txt', '644 x/x'],
+  ],
   ['links behind a wildcard are not followed', 'COPY l*k/* /x/', []],
   ['those before it are', 'COPY link/c* /x/', ['755 x/', '644 x/c.txt']],
 ];

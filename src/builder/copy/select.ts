@@ -136,7 +136,10 @@ function matchesBelow(tree: FileTree, root: string, pattern: string, deep = true
       const folder = joinPath(root, below);
       if (tree.stat(folder)?.type !== 'directory') return [];
       if (deep && part === '**' && at < parts.length - 1) return foldersBelow(tree, root, below);
-      const names = isPattern(part) ? tree.names(folder).filter((name) => matchGlob(part, name)) : [part];
+      const isThere = (name: string): boolean => tree.stat(joinPath(folder, name)) !== undefined;
+      const names = isPattern(part)
+        ? tree.names(folder).filter((name) => matchGlob(part, name))
+        : [part].filter(isThere);
       return names.map((name) => joinPath(below, name));
     });
   return found;

@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BuildSettings } from '../../client/index.ts';
+import { LadingError } from '../../errors/index.ts';
 import { formatReference, isGitAddress, parseReference, withDefaultTag } from '../../oci/index.ts';
 import { keyValues, parseBytes, parseDuration } from '../container-options/values.ts';
 import type { FlagValues } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';
 import { attestations } from './attestations.ts';
 import { callOf } from './call.ts';
+import { extraHosts } from './extra-hosts.ts';
 import { fieldsOf, parseTyped, type TypedOptions } from './typed-options.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,7 +24,7 @@ export function settingsOf(flags: FlagValues, env: Environment): BuildSettings {
     noCacheFilter: commas(flags.list('no-cache-filter')),
     pull: flags.bool('pull'),
     platforms: commas(flags.list('platform')),
-    extraHosts: [...flags.list('add-host')],
+    extraHosts: extraHosts(flags.list('add-host')),
     contexts: contexts(flags.list('build-context')),
     allow: commas(flags.list('allow')),
     ulimits: flags.list('ulimit').map(ulimit),
@@ -74,16 +77,17 @@ function contexts(words: readonly string[]): Record<string, string> {
     words.map((word) => {
       const at = word.indexOf('=');
       if (at <= 0) throw new UsageError(`invalid context value: ${word}, expected key=value`);
-      return [word.slice(0, at), contextValue(word.slice(at + 1))];
+      return [word.slice(0, at), contextValue(word.slice(0, at), word.slice(at + 1))];
     }),
   );
 }
 
-function contextValue(value: string): string {
+function contextValue(name: string, value: string): string {
   const layout = /^oci-layout:\/\/(.*)$/.exec(value)?.[1];
   if (layout !== undefined) return `oci-layout://${resolve(layout)}`;
   if (/^(?:docker-image|target|https?):/.test(value) || isGitAddress(value)) return value;
-  return resolve(value);
+  if (existsSync(value)) return resolve(value);
+  throw new LadingError('not_found', `failed to get build context ${name}: stat ${value}: no such file or directory`);
 }
 
 function cacheOption(text: string, flag: string): TypedOptions {

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { LadingError, messageOf } from '../../errors/index.ts';
+import { LadingError, reasonOf } from '../../errors/index.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** Agents of a build by id. */
@@ -59,7 +59,7 @@ function isSocket(id: string, paths: readonly string[]): boolean {
     try {
       return statSync(path).isSocket();
     } catch (error) {
-      throw new UsageError(`--ssh ${id}: ${messageOf(error)}`);
+      throw new LadingError('not_found', `--ssh ${id}: cannot read "${path}": ${reasonOf(error)}`, { cause: error });
     }
   });
   if (!kinds.includes(true)) return false;

@@ -59,7 +59,10 @@ describe('--ssh', () => {
 
   test('says what is wrong', async () => {
     await assert.rejects(openSshAgents(['default'], {}), /SSH_AUTH_SOCK is not set/);
-    await assert.rejects(openSshAgents(['a=/not/there'], {}), /--ssh a: cannot read "\/not\/there": no such file or directory/);
+    await assert.rejects(
+      openSshAgents(['a=/not/there'], {}),
+      /--ssh a: cannot read "\/not\/there": no such file or directory/,
+    );
     await assert.rejects(openSshAgents(['a=/x', 'a=/x'], {}), /no such file|duplicate/);
     await assert.rejects(openSshAgents(['d', 'd'], { SSH_AUTH_SOCK: '/x' }), /duplicate agent ID "d"/);
   });

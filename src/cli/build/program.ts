@@ -53,7 +53,12 @@ export function withProgram(settings: BuildSettings, program: DescribedProgram):
       });
     contexts[name] = value;
   }
-  const wanted = target === undefined ? (program.wanted ?? undefined) : (program.targets[target] ?? target);
+  const wanted =
+    target === undefined
+      ? (program.wanted ?? undefined)
+      : Object.hasOwn(program.targets, target)
+        ? program.targets[target]!
+        : target;
   // What only the program reads would be reported as not consumed.
   const declared = new Set([...program.dockerfileText.matchAll(/^(?:ONBUILD )?ARG (\w+)/gm)].map((match) => match[1]));
   const args = Object.entries(buildArgs).filter(([name]) => declared.has(name) || !program.argsRead.includes(name));

@@ -4,7 +4,7 @@ import type { BuildRequest, BuildSettings, ContextSource } from '../../../engine
 import { LadingError } from '../../../errors/index.ts';
 import { parsePlatform } from '../../../oci/index.ts';
 import type { Call } from '../../http/call.ts';
-import { boolean, integer, isZero, list, map, pick, shape, string, type Check } from '../../http/fields.ts';
+import { boolean, integer, isZero, list, map, object, pick, shape, string, type Check } from '../../http/fields.ts';
 import { requireTrustedPeer } from '../../http/peer.ts';
 import { credentialsOf } from '../../http/registry-auth.ts';
 
@@ -33,17 +33,7 @@ const SETTINGS: Readonly<Record<string, Check>> = {
   contexts: map(string),
   ssh: map(string),
   allow: list(string),
-  limits: shape({
-    memoryBytes: integer,
-    memorySwapBytes: integer,
-    cpuShares: integer,
-    cpuPeriodUs: integer,
-    cpuQuotaUs: integer,
-    cpusetCpus: string,
-    cpusetMems: string,
-    pids: integer,
-    timeoutMs: integer,
-  }),
+  limits: object,
   ulimits: list(shape({ Name: string, Soft: integer, Hard: integer })),
   shmSizeBytes: integer,
   cgroupParent: string,
@@ -61,6 +51,19 @@ const SETTINGS: Readonly<Record<string, Check>> = {
   explain: boolean,
   onError: oneOf('shell'),
   name: string,
+};
+
+/** Nothing else reaches the runtime's resources. */
+const LIMITS: Readonly<Record<string, Check>> = {
+  memoryBytes: integer,
+  memorySwapBytes: integer,
+  cpuShares: integer,
+  cpuPeriodUs: integer,
+  cpuQuotaUs: integer,
+  cpusetCpus: string,
+  cpusetMems: string,
+  pids: integer,
+  timeoutMs: integer,
 };
 
 const REST: Readonly<Record<string, Check>> = {
@@ -107,6 +110,7 @@ export async function parseBuildRequest(call: Call): Promise<BuildRequest> {
     noCache: false,
     pull: false,
     ...settings,
+    limits: pick(settings.limits ?? {}, LIMITS, 'build.limits'),
     platforms: (platforms ?? []).map((text) => parsePlatform(text)),
     secrets: new Map(Object.entries(secrets ?? {}).map(([id, text]) => [id, Buffer.from(text, 'base64')])),
     credentials: credentialsOf(credentials),

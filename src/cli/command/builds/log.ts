@@ -13,7 +13,7 @@ export const command: Command = {
     bool('timestamps', 't', 'Show seconds since the step began before each piece of output'),
     text('format', '', 'Format output: "json" prints one JSON value a line'),
   ],
-  examples: ['lading build log latest', 'lading build log my/app 4', 'lading builds log 3f2a --timestamps'],
+  examples: ['lading build log latest', 'lading build log my/app 4', 'lading build log 3f2a --timestamps'],
   arity: [1, 2],
   async run({ args: [build = '', step], flags, context }) {
     if (step !== undefined && !/^\d+$/.test(step)) throw new UsageError(`invalid step "${step}": its number is wanted`);

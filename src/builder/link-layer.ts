@@ -13,6 +13,8 @@ export interface LinkedOperation {
   readonly alone: LayerOperation;
   /** Absolute; folders down to it may have been made only to lead there. */
   readonly dest: string;
+  /** Told once, when the layer is first put on what is below. */
+  warn(message: string): void;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface LinkedOperation {
 export async function graftLayer(
   layer: BuiltLayer | undefined,
   parent: ChainID | undefined,
-  { dest }: LinkedOperation,
+  { dest, warn }: LinkedOperation,
   { snapshotter, lease }: { readonly snapshotter: Snapshotter; readonly lease: BuildLease },
 ): Promise<BuiltLayer | undefined | 'different'> {
   if (!layer || parent === undefined) return layer;
@@ -33,6 +35,8 @@ export async function graftLayer(
   const own = await snapshotter.upperDirOf(layer.chainId);
   const below = await snapshotter.lowerDirsOf(parent);
   if (foldersTo(dest).some((path) => changesFolder(own, below, path))) return 'different';
+  const link = foldersTo(dest).find((path) => isFolder(own, path) && lowestVisible(below, path)?.isSymbolicLink());
+  if (link !== undefined) warn(`--link makes a folder of the link "/${link}" of the image below`);
   await snapshotter.graft(chainId, layer.chainId, parent);
   return { ...layer, chainId };
 }
@@ -44,6 +48,10 @@ function foldersTo(dest: string): string[] {
     .split('/')
     .filter((part) => part !== '');
   return parts.reduce((paths, part) => [...paths, posix.join(paths.at(-1) ?? '', part)], ['']);
+}
+
+function isFolder(own: string, path: string): boolean {
+  return lstatSync(fsPath(join(own, path)), { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function changesFolder(own: string, below: readonly string[], path: string): boolean {

@@ -58,7 +58,7 @@ describe('COPY --link', { skip: builderSkipReason() }, () => {
 
   it('finds owners by name in the stage before, and replaces a link on the way', async () => {
     const path = harness.context({ f: 'x' });
-    const { image, output } = await build(
+    const { image, output, events } = await build(
       `FROM busybox
 RUN mkdir -p /etc && echo 'app:x:7:8::/:/bin/sh' >> /etc/passwd && ln -s /tmp /to
 COPY --link --chown=app f /to/f
@@ -68,6 +68,9 @@ RUN stat -c %u:%g /to/f && ls /tmp`,
     assert.equal(output, '7:8\n');
     const folder = await harness.snapshotter.upperDirOf(top(image).chainId);
     assert.ok(lstatSync(join(folder, 'to')).isDirectory());
+    assert.ok(
+      events.some((event) => event.kind === 'warning' && /makes a folder of the link "\/to"/.test(event.message)),
+    );
   });
 
   it('works on scratch and several times in one stage', async () => {

@@ -130,7 +130,9 @@ export async function copyOperation(context: CopyStepContext, instruction: Files
       }
     },
   });
-  return instruction.link ? { ...operation(parent), link: { alone: operation(undefined), dest } } : operation(parent);
+  if (!instruction.link) return operation(parent);
+  const warn = (message: string): void => session.o.progress.warn(`${instruction.kind.toUpperCase()} ${message}`);
+  return { ...operation(parent), link: { alone: operation(undefined), dest, warn } };
 }
 
 /** A layer made on nothing finds no /etc/passwd: names are looked up in the stage before. */

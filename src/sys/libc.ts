@@ -20,7 +20,6 @@ const native = {
   lsetxattr: lib.func('int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)'),
   lgetxattr: lib.func('int64_t lgetxattr(const char *path, const char *name, void *value, size_t size)'),
   llistxattr: lib.func('int64_t llistxattr(const char *path, void *list, size_t size)'),
-  lremovexattr: lib.func('int lremovexattr(const char *path, const char *name)'),
   utimensat: lib.func('utimensat', 'int', ['int', 'str', koffi.pointer(timespec), 'int']),
   futimens: lib.func('futimens', 'int', ['int', koffi.pointer(timespec)]),
   syscallOpenat2: lib.func('syscall', 'long', ['long', 'int', 'str', koffi.pointer(openHow), 'size_t']),
@@ -183,10 +182,6 @@ export function listXattrs(path: NativePath): string[] {
 const xattrNames = Buffer.alloc(65_536);
 const NO_NAMES: string[] = [];
 
-export function removeXattr(path: string, name: string): void {
-  check(native.lremovexattr(path, name), 'lremovexattr', `${path} ${name}`);
-}
-
 export interface Timespec {
   /** Seconds since 1970, may be negative. */
   readonly sec: number;
@@ -196,10 +191,6 @@ export interface Timespec {
 /** Sets access and modification time with nanoseconds, of the link itself (not what it points to). */
 export function lutimes(path: string, atime: Timespec, mtime: Timespec): void {
   check(native.utimensat(-100, path, [atime, mtime], 0x100), 'utimensat', path);
-}
-
-export function futimes(fd: number, atime: Timespec, mtime: Timespec): void {
-  check(native.futimens(fd, [atime, mtime]), 'futimens', fd);
 }
 
 /** Opens `path` with every symlink and `..` resolved as if `dirFd` were the root (RESOLVE_IN_ROOT) or by other RESOLVE bits. */
@@ -336,16 +327,6 @@ export function peerCredentials(fd: number): { pid: number; uid: number; gid: nu
   const value = Buffer.alloc(12);
   check(native.getsockopt(fd, 1, 17, value, [12]), 'getsockopt', fd);
   return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) };
-}
-
-const TIOCSWINSZ = 0x5414;
-
-/** Sets a terminal's size. */
-export function setWindowSize(fd: number, rows: number, columns: number): void {
-  const size = Buffer.alloc(8);
-  size.writeUInt16LE(rows, 0);
-  size.writeUInt16LE(columns, 2);
-  check(native.ioctl(fd, TIOCSWINSZ, size), 'ioctl', fd);
 }
 
 /** Takes an advisory lock; false when somebody else holds it (with LOCK.NB). */

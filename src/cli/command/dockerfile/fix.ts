@@ -28,7 +28,8 @@ export const command: Command = {
   async run({ args: [file], flags, context }) {
     const source = await readDockerfile(context, file);
     const result = await fix(source, flags.bool('pin'), context);
-    report(result, source, context);
+    const { stderr } = context;
+    report(result, source.name, { stderr, isWritten: !flags.bool('diff') });
     if (flags.bool('diff')) context.stdout.write(unifiedDiff(source.text, result.source, source.name));
     else if (source.path === undefined) context.stdout.write(result.source);
     else if (result.source !== source.text)
@@ -68,11 +69,17 @@ async function findDigest(image: string, context: Context): Promise<{ digest: st
 }
 
 /** What was done and what was not, on standard error: standard output is for the file or the difference. */
-function report({ fixed, left }: FixResult, { name }: DockerfileSource, { stderr }: Context): void {
+function report(
+  { fixed, left }: FixResult,
+  name: string,
+  { stderr, isWritten }: { readonly stderr: Context['stderr']; readonly isWritten: boolean },
+): void {
+  const done = isWritten ? 'fixed' : 'would fix';
   for (const { rule, line, message } of fixed.toSorted((a, b) => a.line - b.line))
-    stderr.write(`${name}:${line}: fixed ${rule}: ${message}\n`);
+    stderr.write(`${name}:${line}: ${done} ${rule}: ${message}\n`);
   for (const { rule, line, message, why } of left.toSorted((a, b) => a.line - b.line))
     stderr.write(`${name}:${line}: left ${rule}: ${message}\n    ${why}\n`);
   const count = (amount: number): string => `${amount} ${amount === 1 ? 'finding' : 'findings'}`;
-  stderr.write(`${name}: ${count(fixed.length)} fixed, ${left.length} left\n`);
+  const total = isWritten ? 'fixed' : 'to fix';
+  stderr.write(`${name}: ${count(fixed.length)} ${total}, ${left.length} left\n`);
 }

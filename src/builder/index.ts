@@ -16,4 +16,5 @@ export { exportMounts, importMounts, type ImportedMount } from './run/cache-moun
 export type { CacheMountView } from './run/cache-mounts.ts';
 export type { CacheRow } from './cache/cache-rows.ts';
 export type { Holders, Holdings } from './cache/cache-account.ts';
+export { addressWithoutUserinfo } from './without-userinfo.ts';
 export type * from './types.ts';

@@ -4,15 +4,7 @@ import { IgnoreMatcher, type Dockerfile, type Stage } from '../dockerfile/index.
 import type { Log } from '../base/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Image, Unpacker } from '../image/index.ts';
-import {
-  familiarRepository,
-  formatPlatform,
-  parsePlatform,
-  parseReference,
-  withDefaultTag,
-  type ChainID,
-  type Platform,
-} from '../oci/index.ts';
+import { formatPlatform, parsePlatform, type ChainID, type Platform } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { BuildCache } from './cache/build-cache.ts';
 import type { BuildContext } from './context/build-context.ts';
@@ -27,6 +19,7 @@ import type { BuildExplainer } from './explain/build-explainer.ts';
 import { FilesRead } from './explain/files-read.ts';
 import type { GitAccess } from './git/git-auth.ts';
 import type { GitRepositories } from './git/repositories.ts';
+import { imageMaterial, packageUrl } from './image-material.ts';
 import { Materials } from './materials.ts';
 import type { BuildArgs } from './plan/build-args.ts';
 import { withNearName } from './plan/near-name.ts';
@@ -175,11 +168,7 @@ export class BuildSession implements AsyncDisposable {
     const wanted = platform === undefined ? this.o.platform : parsePlatform(platform);
     return this.#once(this.#bases, JSON.stringify([layout, formatPlatform(wanted)]), async () => {
       const image = await loadLayout(layout, { ...this.o, platform: wanted });
-      this.materials.add({
-        kind: 'image',
-        uri: `pkg:oci/${encodeURIComponent(basename(layout.path))}`,
-        digest: { sha256: image.manifest.digest.replace(/^sha256:/, '') },
-      });
+      this.materials.add(imageMaterial(`pkg:oci/${encodeURIComponent(basename(layout.path))}`, image));
       return image;
     });
   }
@@ -320,11 +309,7 @@ export class BuildSession implements AsyncDisposable {
       ...(platform ? { platform } : {}),
       ...(credentials ? { credentials } : {}),
     });
-    this.materials.add({
-      kind: 'image',
-      uri: packageUrl(reference, image.config),
-      digest: { sha256: image.manifest.digest.replace(/^sha256:/, '') },
-    });
+    this.materials.add(imageMaterial(packageUrl(reference, image.config), image));
     await lease.addDigest(image.id);
     await lease.addDigest(image.manifest.digest);
     for (const layer of image.layers) await lease.addDigest(layer.blob.digest);
@@ -351,16 +336,4 @@ export class BuildSession implements AsyncDisposable {
     this.onEnd(async () => tree[Symbol.dispose]());
     return tree;
   }
-}
-
-/** As BuildKit names images in provenance. */
-function packageUrl(reference: string, platform: Platform): string {
-  const { domain, path, tag, digest } = withDefaultTag(parseReference(reference));
-  const name = familiarRepository({ domain, path });
-  const version = tag === undefined ? '' : `@${tag}`;
-  const qualifiers = [
-    ...(digest === undefined ? [] : [`digest=${digest}`]),
-    `platform=${encodeURIComponent(formatPlatform(platform))}`,
-  ];
-  return `pkg:docker/${name}${version}?${qualifiers.join('&')}`;
 }

@@ -2,3 +2,8 @@
 export function withoutUserinfo(text: string): string {
   return text.replace(/(\bhttps?:\/\/)[^\s/?#"']*@/gi, '$1');
 }
+
+/** One address of any scheme, for records and names of builds: without its user and password. */
+export function addressWithoutUserinfo(address: string): string {
+  return address.replace(/\/\/[^/?#]*@/, '//');
+}

@@ -1,5 +1,7 @@
-import type { EngineBuildEvent, EngineBuildSettings, EngineRebuildVerdict } from '../api/index.ts';
+import type { BuildCacheRecord, EngineBuildEvent, EngineBuildSettings, EngineRebuildVerdict } from '../api/index.ts';
 import type { ContainerConfig, HostConfig } from './container-config.ts';
+
+export type { BuildCacheRecord } from '../api/index.ts';
 
 /** Docker's wire types, as far as lading's command line reads them. */
 
@@ -148,19 +150,6 @@ export interface DiskUsage {
   readonly Volumes: readonly VolumeSummary[] | null;
   readonly BuildCache: readonly BuildCacheRecord[] | null;
   readonly BuilderSize?: number;
-}
-
-export interface BuildCacheRecord {
-  readonly ID: string;
-  readonly Parents?: readonly string[];
-  readonly Type: string;
-  readonly Description: string;
-  readonly InUse: boolean;
-  readonly Shared: boolean;
-  readonly Size: number;
-  readonly CreatedAt: string;
-  readonly LastUsedAt: string | null;
-  readonly UsageCount: number;
 }
 
 export interface BuildPruneQuery {

@@ -8,3 +8,4 @@ export * from './reference.ts';
 export * from './config.ts';
 export * from './manifest.ts';
 export { isCommitId, isGitAddress, parseGitAddress, shownGitAddress, type GitAddress } from './git-address.ts';
+export { isObject } from './is-object.ts';

@@ -1,4 +1,5 @@
 import { LadingError } from '../../errors/index.ts';
+import { isObject } from '../../oci/index.ts';
 
 /** Checks one value, throwing `invalid_argument` that names the field. */
 export type Check = (value: unknown, field: string) => void;
@@ -11,10 +12,6 @@ function kind(wanted: string, test: (value: unknown) => boolean): Check {
         `invalid ${field}: ${JSON.stringify(value)?.slice(0, 120)}: ${wanted} is wanted`,
       );
   };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export const string = kind('a string', (value) => typeof value === 'string');

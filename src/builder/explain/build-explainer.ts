@@ -8,7 +8,7 @@ import type { FileSource } from '../session.ts';
 import type { FilesRead } from './files-read.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import type { BuildRequest } from '../types.ts';
-import { withoutUserinfo } from '../without-userinfo.ts';
+import { addressWithoutUserinfo, withoutUserinfo } from '../without-userinfo.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import type { ImportedCache } from '../remote-cache/imported-cache.ts';
 import type { BuildMemory, RanStep, StepMemory } from './build-memory.ts';
@@ -144,7 +144,7 @@ function nameOf({ name, tags, context, dockerfile }: BuildRequest): string {
   const given = name ?? tags[0];
   if (given !== undefined && given !== '') return given;
   if (context.kind === 'directory') return posix.join(context.path, dockerfile);
-  return 'address' in context ? context.address.replace(/\/\/[^/?#]*@/, '//') : dockerfile;
+  return 'address' in context ? addressWithoutUserinfo(context.address) : dockerfile;
 }
 
 /** Docker says nothing of a filter that names no stage; a typing mistake would go unseen. */

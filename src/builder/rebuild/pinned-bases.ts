@@ -1,14 +1,7 @@
 import { LadingError, isLadingError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
-import {
-  familiarRepository,
-  formatPlatform,
-  isDigest,
-  parseReference,
-  withDefaultTag,
-  type Digest,
-  type Platform,
-} from '../../oci/index.ts';
+import { isDigest, parseReference, type Digest, type Platform } from '../../oci/index.ts';
+import { packagePrefix, platformQualifier } from '../image-material.ts';
 import type { BaseRequest, BuilderDependencies } from '../types.ts';
 import type { Pin } from './replay-request.ts';
 
@@ -40,10 +33,9 @@ export function pinnedBases(
 
 /** The manifest a reference meant, by the package URLs of the provenance. */
 function pinOf(reference: string, platform: Platform | undefined, pins: readonly Pin[]): Digest | undefined {
-  const { domain, path, tag, digest } = withDefaultTag(parseReference(reference));
-  const name = familiarRepository({ domain, path });
-  const prefix = `pkg:docker/${name}${tag === undefined ? '' : `@${tag}`}?`;
-  const suffix = platform === undefined ? '' : `platform=${encodeURIComponent(formatPlatform(platform))}`;
+  const { digest } = parseReference(reference);
+  const prefix = packagePrefix(reference);
+  const suffix = platform === undefined ? '' : platformQualifier(platform);
   const found = pins.find(
     ({ uri }) =>
       uri.startsWith(prefix) && uri.endsWith(suffix) && (digest === undefined || uri.includes(`digest=${digest}`)),

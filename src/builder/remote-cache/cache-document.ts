@@ -1,5 +1,5 @@
 import { LadingError } from '../../errors/index.ts';
-import { MAX_LAYERS, chainIdOf, isDigest, type ChainID, type DiffID } from '../../oci/index.ts';
+import { MAX_LAYERS, chainIdOf, isDigest, isObject, type ChainID, type DiffID } from '../../oci/index.ts';
 import type { CacheInputs, CacheRecord } from '../cache/cache-record.ts';
 
 /** Media type of the config of a cache's manifest. */
@@ -134,10 +134,6 @@ function isTime(value: unknown): value is string {
 
 function isSize(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_SIZE;
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(why: string): LadingError {

@@ -1,12 +1,11 @@
 import type { Descriptor, DiffID, ImageManifest } from '../../oci/index.ts';
-import { MEDIA, compressionOfLayerType, parseImageConfig, parseJson } from '../../oci/index.ts';
+import { MEDIA, compressionOfLayerType, isObject, parseImageConfig, parseJson } from '../../oci/index.ts';
 import { LadingError } from '../../errors/index.ts';
 import {
   BUILDKIT_CONFIG,
   BUILDKIT_INLINE_FIELD,
   CACHE_CONFIG,
   INLINE_FIELD,
-  isObject,
   parseCacheDocument,
   type CacheDocument,
 } from './cache-document.ts';

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../base/index.ts';
 import { LadingError, errnoOf, toLadingError } from '../../errors/index.ts';
+import { isObject } from '../../oci/index.ts';
 
 /** Docker's config.json, parsed; keys lading does not know are kept when it is written again. */
 export type DockerConfig = Record<string, unknown>;
@@ -16,10 +17,6 @@ export function dockerConfigPath(env: NodeJS.ProcessEnv = process.env): string {
 export function section(config: DockerConfig, key: string): Record<string, unknown> {
   const value = config[key];
   return isObject(value) ? value : {};
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** An empty config when there is no file. @throws invalid_argument when it is not JSON */

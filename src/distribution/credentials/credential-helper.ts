@@ -1,8 +1,7 @@
 import { runCommand } from '../../base/index.ts';
 import { LadingError } from '../../errors/index.ts';
-import { parseJson } from '../../oci/index.ts';
+import { isObject, parseJson } from '../../oci/index.ts';
 import type { RegistryCredentials } from '../auth/credential-source.ts';
-import { isObject } from './config-file.ts';
 
 /** The user name under which helpers keep an identity token instead of a password. */
 const TOKEN_USER = '<token>';

@@ -1,7 +1,8 @@
 import { SILENT_LOG, type Log } from '../../base/index.ts';
 import { messageOf } from '../../errors/index.ts';
 import { hasCredentials, type CredentialSource, type RegistryCredentials } from '../auth/credential-source.ts';
-import { dockerConfigPath, isObject, readConfig, section, writeConfig, type DockerConfig } from './config-file.ts';
+import { isObject } from '../../oci/index.ts';
+import { dockerConfigPath, readConfig, section, writeConfig, type DockerConfig } from './config-file.ts';
 import { CredentialHelper } from './credential-helper.ts';
 
 export interface DockerCredentialsOptions {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { BuildEvent, BuildRequest, BuildResult } from '../../builder/index.ts';
+import { addressWithoutUserinfo, type BuildEvent, type BuildRequest, type BuildResult } from '../../builder/index.ts';
 import { isLadingError, messageOf } from '../../errors/index.ts';
 import { familiarReference, formatPlatform, parseReference } from '../../oci/index.ts';
 import type { BuildRecord, RecordedStep, Warning } from './build-record.ts';
@@ -148,5 +148,5 @@ function withoutVersion(tag: string): ReturnType<typeof parseReference> {
 function contextOf({ context }: BuildRequest): string {
   if (context.kind === 'directory') return context.path;
   // Credentials may stand in an address.
-  return 'address' in context ? context.address.replace(/\/\/[^/?#]*@/, '//') : 'a tar sent by the client';
+  return 'address' in context ? addressWithoutUserinfo(context.address) : 'a tar sent by the client';
 }

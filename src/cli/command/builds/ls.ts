@@ -2,7 +2,7 @@ import type { BuildRecord } from '../../../client/index.ts';
 import type { Command } from '../../command.ts';
 import { bool, text } from '../../flags.ts';
 import { printRows, type Fields } from '../../format/rows.ts';
-import { ago } from '../../format/units.ts';
+import { ago, shortId } from '../../format/units.ts';
 import { seconds } from '../../progress/build-steps.ts';
 
 const FIELDS: Fields<BuildRecord> = {
@@ -14,7 +14,7 @@ const FIELDS: Fields<BuildRecord> = {
   Duration: { header: 'DURATION', value: ({ durationMs }) => seconds(durationMs) },
   Steps: { header: 'STEPS', value: ({ steps }) => steps.length },
   Cached: { header: 'CACHED', value: ({ steps }) => steps.filter(({ status }) => status === 'cached').length },
-  Image: { header: 'IMAGE', value: ({ imageId = '' }) => imageId.replace('sha256:', '').slice(0, 12) },
+  Image: { header: 'IMAGE', value: ({ imageId = '' }) => shortId(imageId) },
 };
 
 export const command: Command = {

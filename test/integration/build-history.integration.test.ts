@@ -23,7 +23,7 @@ describe('recorded builds', { skip: daemonSkipReason() ?? false }, () => {
     folder = mkdtempSync('/var/tmp/lading-history-');
     writeFileSync(
       join(folder, 'Dockerfile'),
-      `FROM ${BUSYBOX}\nARG PASSWORD\nRUN echo printed once; echo to stderr >&2\nCOPY file /\n`,
+      `FROM ${BUSYBOX}\nARG PASSWORD\nRUN echo printed once; sleep 0.3; echo to stderr >&2\nCOPY file /\n`,
     );
     writeFileSync(join(folder, 'file'), '1');
   });
